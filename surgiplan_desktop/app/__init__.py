@@ -1,0 +1,1 @@
+"""Use cases and the session that window and command line share."""

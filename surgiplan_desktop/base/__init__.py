@@ -1,0 +1,1 @@
+"""Units, spaces, errors, progress and paths: what every other layer may use."""

@@ -1,0 +1,1 @@
+"""One module a command: arguments, what it does, what it prints."""

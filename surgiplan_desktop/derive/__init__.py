@@ -1,0 +1,1 @@
+"""Fingerprints and the evaluator of results; knows nothing of medicine."""

@@ -1,0 +1,1 @@
+"""Case files, assets, mesh files, reports, catalogues."""

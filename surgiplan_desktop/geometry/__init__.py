@@ -1,0 +1,1 @@
+"""Pure mathematics on points, meshes and solids in LPS millimetres."""

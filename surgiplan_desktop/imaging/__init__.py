@@ -1,0 +1,1 @@
+"""DICOM and other image formats to volumes, and back."""

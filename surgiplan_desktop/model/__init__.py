@@ -1,0 +1,1 @@
+"""Frozen records of a case and the pure edits between them."""

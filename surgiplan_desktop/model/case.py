@@ -1,0 +1,163 @@
+"""The Case: an immutable tree of what was imported, decided or placed. Nothing computed is in it.
+
+Big arrays are assets named by content hash (``"sha256:<hex>"``); the case holds only the names.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Final, Literal
+
+from surgiplan_desktop.model.anatomy import BoneId, LandmarkId, Side
+from surgiplan_desktop.model.steps import Step, StepId, Vector
+
+#: Schema of case.json; raised by one with each change that an older program cannot read.
+CASE_SCHEMA: Final = 1
+
+AssetId = str
+Matrix = tuple[tuple[float, float, float, float], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Intake:
+    """What the request says, entered before the program shows a side (practice.md 13)."""
+
+    side: Side | None = None
+    procedure: str | None = None
+    operation_date: str | None = None
+    standing_hka_deg: float | None = None
+    standing_jlca_deg: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """Something the user must know: an id with parameters, never words; severity decides colour and gate."""
+
+    code: str
+    severity: Literal["note", "warn", "fail", "critical"]
+    parameters: tuple[tuple[str, str | int | float | bool], ...] = ()
+    files: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class SeriesOrigin:
+    """Where a block came from: UIDs and technique, no name of a patient. ``laterality`` is the DICOM tag or empty."""
+
+    kind: Literal["dicom", "nifti", "nrrd", "mha"]
+    series_uids: tuple[str, ...] = ()
+    study_uid: str = ""
+    frame_of_reference_uid: str = ""
+    description: str = ""
+    kernel: str = ""
+    slice_thickness_mm: float | None = None
+    patient_position: str = ""
+    laterality: str = ""
+    acquired: str = ""
+    findings: tuple[Finding, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class VolumeBlock:
+    """One gap-free volume: the asset of its voxels and the affine index (k, j, i) -> LPS mm as four rows."""
+
+    voxels: AssetId
+    affine: Matrix
+    shape: tuple[int, int, int]
+    origin: SeriesOrigin
+
+
+@dataclass(frozen=True, slots=True)
+class Study:
+    """The blocks of one study in one frame of reference (hip, knee and ankle slabs, or one volume), proximal first."""
+
+    blocks: tuple[VolumeBlock, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ImportedBone:
+    """A bone somebody else segmented: vertices and faces as assets, and the file it came from (name only)."""
+
+    bone: BoneId
+    vertices: AssetId
+    faces: AssetId
+    file_name: str
+    unit: str
+    space: str
+
+
+@dataclass(frozen=True, slots=True)
+class SegmentationRun:
+    """What a model or the threshold path gave, stored as it was: one label asset (uint16) a block."""
+
+    id: str
+    method: str
+    version: str
+    provider: str
+    labels: tuple[AssetId, ...]
+    bones: tuple[BoneId, ...]
+    findings: tuple[Finding, ...] = ()
+    seconds: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Landmark:
+    """A landmark that the user placed or confirmed; it overrides the automatic one."""
+
+    point_lps: Vector
+
+
+@dataclass(frozen=True, slots=True)
+class Approval:
+    """A signature under the state of the plan with this fingerprint."""
+
+    role: Literal["planner", "surgeon", "lab"]
+    name: str
+    fingerprint: str
+    time_utc: str
+
+
+def _no_landmarks() -> Mapping[tuple[Side, LandmarkId], Landmark]:
+    return MappingProxyType({})
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """One patient's plan. ``code`` is the pseudonym: first 6 base32 characters of the hash of the input."""
+
+    code: str = ""
+    schema: int = CASE_SCHEMA
+    intake: Intake = Intake()
+    study: Study | None = None
+    imported_bones: tuple[ImportedBone, ...] = ()
+    segmentations: tuple[SegmentationRun, ...] = ()
+    active_segmentation: str | None = None
+    landmarks: Mapping[tuple[Side, LandmarkId], Landmark] = field(default_factory=_no_landmarks)
+    steps: tuple[Step, ...] = ()
+    approvals: tuple[Approval, ...] = ()
+    notes: str = ""
+
+    @property
+    def segmentation(self) -> SegmentationRun | None:
+        """The active run, if any."""
+        return next((run for run in self.segmentations if run.id == self.active_segmentation), None)
+
+    @property
+    def bones(self) -> tuple[BoneId, ...]:
+        """Bones at hand: of the active segmentation, or imported as meshes."""
+        run = self.segmentation
+        return tuple(item.bone for item in self.imported_bones) if run is None else run.bones
+
+    @property
+    def sides(self) -> tuple[Side, ...]:
+        """Sides that have bones, right first."""
+        present = {bone.side for bone in self.bones}
+        return tuple(side for side in Side if side in present)
+
+    def step(self, step_id: StepId) -> Step:
+        """Return the step of that id; KeyError if there is none."""
+        for item in self.steps:
+            if item.id == step_id:
+                return item
+        raise KeyError(step_id)

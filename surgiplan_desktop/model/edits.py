@@ -1,0 +1,79 @@
+"""Pure edits: each takes a Case and returns a new one; undo is going back to the earlier Case."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from types import MappingProxyType
+
+from surgiplan_desktop.model.anatomy import LandmarkId, Side
+from surgiplan_desktop.model.case import Approval, Case, ImportedBone, Intake, Landmark, SegmentationRun, Study
+from surgiplan_desktop.model.steps import Step, StepId, Vector
+
+
+def set_intake(case: Case, intake: Intake) -> Case:
+    """Set what the request says."""
+    return replace(case, intake=intake)
+
+
+def set_study(case: Case, study: Study, code: str) -> Case:
+    """Set the imported study and the case code; segmentations, landmarks and steps of another study do not stay."""
+    empty = Case()
+    return replace(empty, code=code, intake=case.intake, notes=case.notes, study=study)
+
+
+def set_imported_bones(case: Case, bones: tuple[ImportedBone, ...], code: str) -> Case:
+    """Set bones that somebody else segmented; nothing of an earlier study stays."""
+    empty = Case()
+    return replace(empty, code=code, intake=case.intake, notes=case.notes, imported_bones=bones)
+
+
+def set_segmentation(case: Case, run: SegmentationRun) -> Case:
+    """Add a segmentation run (or replace the one of the same id) and make it the active one."""
+    others = tuple(item for item in case.segmentations if item.id != run.id)
+    return replace(case, segmentations=(*others, run), active_segmentation=run.id)
+
+
+def place_landmark(case: Case, side: Side, landmark: LandmarkId, point_lps: Vector) -> Case:
+    """Place or move a landmark by hand; it overrides the automatic one from then on."""
+    landmarks = dict(case.landmarks)
+    landmarks[side, landmark] = Landmark(point_lps)
+    return replace(case, landmarks=MappingProxyType(landmarks))
+
+
+def release_landmark(case: Case, side: Side, landmark: LandmarkId) -> Case:
+    """Give a landmark back to the automatic finder."""
+    landmarks = {key: value for key, value in case.landmarks.items() if key != (side, landmark)}
+    return replace(case, landmarks=MappingProxyType(landmarks))
+
+
+def next_step_id(case: Case, kind: str) -> StepId:
+    """Return the next free id of a kind, such as ``mowhto-2``; ids are never used again within the steps at hand."""
+    numbers = [int(step.id.rsplit("-", 1)[1]) for step in case.steps if step.id.rsplit("-", 1)[0] == kind]
+    return f"{kind}-{max(numbers, default=0) + 1}"
+
+
+def put_step(case: Case, step: Step) -> Case:
+    """Add a step, or replace the step of the same id in its place."""
+    if any(item.id == step.id for item in case.steps):
+        return replace(case, steps=tuple(step if item.id == step.id else item for item in case.steps))
+    return replace(case, steps=(*case.steps, step))
+
+
+def remove_step(case: Case, step_id: StepId) -> Case:
+    """Remove a step and every step that stands on it."""
+    gone = {step_id}
+    for step in case.steps:
+        if getattr(step, "osteotomy", None) in gone:
+            gone.add(step.id)
+    return replace(case, steps=tuple(step for step in case.steps if step.id not in gone))
+
+
+def approve(case: Case, approval: Approval) -> Case:
+    """Add a signature; an earlier one of the same role goes."""
+    others = tuple(item for item in case.approvals if item.role != approval.role)
+    return replace(case, approvals=(*others, approval))
+
+
+def set_notes(case: Case, notes: str) -> Case:
+    """Set the free text of the case."""
+    return replace(case, notes=notes)

@@ -1,0 +1,1 @@
+"""A procedural leg with exact angles, and a CT simulator."""

@@ -1,0 +1,1 @@
+"""Rules of bone surgery: landmarks, measures, osteotomies, implants, guides."""

@@ -1,0 +1,206 @@
+"""The one list of what depends on what: a pure function from the Case to the graph of results."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+import numpy as np
+
+from surgiplan_desktop.base.arrays import AnyArray
+from surgiplan_desktop.base.spaces import Affine
+from surgiplan_desktop.derive.node import Key, Node
+from surgiplan_desktop.geometry.surface import bone_from_blocks
+from surgiplan_desktop.model.anatomy import BoneId, BoneName, Side
+from surgiplan_desktop.model.case import AssetId, Case, ImportedBone, Matrix
+from surgiplan_desktop.model.images import LabelMap, Volume
+from surgiplan_desktop.model.mesh import Bone
+from surgiplan_desktop.model.steps import GuideStep, ImplantStep, OsteotomyStep
+from surgiplan_desktop.planning.axes import leg_frames
+from surgiplan_desktop.planning.catalogue import Catalogue
+from surgiplan_desktop.planning.guides import build_guide
+from surgiplan_desktop.planning.implants import place_implant
+from surgiplan_desktop.planning.imported_bone import bone_from_mesh
+from surgiplan_desktop.planning.landmarks.femur import find_femur
+from surgiplan_desktop.planning.landmarks.merge import merge_landmarks
+from surgiplan_desktop.planning.landmarks.tibia import find_tibia
+from surgiplan_desktop.planning.measures import measure_leg
+from surgiplan_desktop.planning.osteotomy import plan_osteotomy
+from surgiplan_desktop.planning.osteotomy_site import propose_site
+from surgiplan_desktop.planning.pieces import cut_pieces
+from surgiplan_desktop.planning.wedge import describe_wedge
+
+AssetLoader = Callable[[AssetId], AnyArray]
+
+
+def volume_key(block: int) -> Key:
+    """Key of a block's Volume."""
+    return ("volume", str(block))
+
+
+def labels_key(block: int) -> Key:
+    """Key of a block's LabelMap."""
+    return ("labels", str(block))
+
+
+def bone_key(bone: BoneId) -> Key:
+    """Key of a Bone."""
+    return ("bone", bone.side, bone.bone)
+
+
+def landmarks_key(side: Side) -> Key:
+    """Key of the Landmarks of a leg."""
+    return ("landmarks", side)
+
+
+def frames_key(side: Side) -> Key:
+    """Key of the LegFrames of a leg."""
+    return ("frames", side)
+
+
+def measures_key(side: Side) -> Key:
+    """Key of the Measures of a leg."""
+    return ("measures", side)
+
+
+def site_key(side: Side) -> Key:
+    """Key of the proposed OsteotomySite of a leg."""
+    return ("site", side)
+
+
+def osteotomy_key(step: str) -> Key:
+    """Key of an OsteotomyPlan."""
+    return ("osteotomy", step)
+
+
+def wedge_key(step: str) -> Key:
+    """Key of a WedgeDetail."""
+    return ("wedge", step)
+
+
+def pieces_key(step: str) -> Key:
+    """Key of the Pieces of an osteotomy."""
+    return ("pieces", step)
+
+
+def implant_key(step: str) -> Key:
+    """Key of an ImplantPlacement."""
+    return ("implant", step)
+
+
+def guide_key(step: str) -> Key:
+    """Key of a Guide."""
+    return ("guide", step)
+
+
+def _load_volume(load: AssetLoader, voxels: AssetId, affine: Matrix) -> Volume:
+    return Volume(load(voxels), Affine(np.array(affine)))
+
+
+def _load_labels(load: AssetLoader, labels: AssetId, affine: Matrix) -> LabelMap:
+    return LabelMap(load(labels), Affine(np.array(affine)))
+
+
+def _load_bone(load: AssetLoader, item: ImportedBone) -> Bone:
+    return bone_from_mesh(item.bone, load(item.vertices), load(item.faces))
+
+
+def plan_graph(case: Case, load: AssetLoader, catalogues: Mapping[str, Catalogue]) -> dict[Key, Node]:
+    """Return every result the case can have, as nodes by key.
+
+    Parameters
+    ----------
+    case
+        The case.
+    load
+        Returns the read-only array of an asset; in no fingerprint, since assets are named by their content.
+    catalogues
+        Implant catalogues by name.
+    """
+    graph: dict[Key, Node] = {}
+    _add_bones(graph, case, load)
+    for side in case.sides:
+        _add_leg(graph, case, side)
+    for step in case.steps:
+        if isinstance(step, OsteotomyStep):
+            _add_osteotomy(graph, case, step)
+        elif isinstance(step, ImplantStep):
+            _add_implant(graph, step, catalogues)
+        else:
+            _add_guide(graph, case, step)
+    return graph
+
+
+def _add_bones(graph: dict[Key, Node], case: Case, load: AssetLoader) -> None:
+    blocks = () if case.study is None else case.study.blocks
+    for number, block in enumerate(blocks):
+        graph[volume_key(number)] = Node("volume", 1, _load_volume, (block.voxels, block.affine), context=(load,))
+    run = case.segmentation
+    if run is None:
+        for item in case.imported_bones:
+            graph[bone_key(item.bone)] = Node("imported_bone", 1, _load_bone, (item,), context=(load,))
+        return
+    for number, (block, labels) in enumerate(zip(blocks, run.labels, strict=True)):
+        graph[labels_key(number)] = Node("labels", 1, _load_labels, (labels, block.affine), context=(load,))
+    grids = tuple(key for number in range(len(blocks)) for key in (labels_key(number), volume_key(number)))
+    for bone in run.bones:
+        graph[bone_key(bone)] = Node("bone_from_blocks", 1, bone_from_blocks, (bone,), grids, "thread")
+
+
+def _add_leg(graph: dict[Key, Node], case: Case, side: Side) -> None:
+    femur, tibia, fibula = (
+        BoneId(side, name) if BoneId(side, name) in case.bones else None
+        for name in (BoneName.FEMUR, BoneName.TIBIA, BoneName.FIBULA)
+    )
+    found: list[Key] = []
+    if femur is not None:
+        found.append(("found", side, BoneName.FEMUR))
+        graph[found[-1]] = Node("find_femur", 1, find_femur, (side,), (bone_key(femur),), "thread")
+    if tibia is not None:
+        needs = (bone_key(tibia),) if fibula is None else (bone_key(tibia), bone_key(fibula))
+        found.append(("found", side, BoneName.TIBIA))
+        graph[found[-1]] = Node("find_tibia", 1, find_tibia, (side,), needs, "thread")
+    placed = tuple(sorted((name, item.point_lps) for (where, name), item in case.landmarks.items() if where == side))
+    graph[landmarks_key(side)] = Node("merge_landmarks", 1, merge_landmarks, (side, placed), tuple(found))
+    graph[frames_key(side)] = Node("leg_frames", 1, leg_frames, (), (landmarks_key(side),))
+    graph[measures_key(side)] = Node("measure_leg", 1, measure_leg, (), (landmarks_key(side), frames_key(side)))
+    if tibia is not None:
+        needs = (landmarks_key(side), frames_key(side), bone_key(tibia))
+        if fibula is not None:
+            needs = (*needs, bone_key(fibula))
+        graph[site_key(side)] = Node("propose_site", 1, propose_site, (), needs, "thread")
+
+
+def _leg_bones(case: Case, side: Side) -> tuple[Key, ...]:
+    names = (BoneName.TIBIA, BoneName.FIBULA)
+    return tuple(bone_key(BoneId(side, name)) for name in names if BoneId(side, name) in case.bones)
+
+
+def _add_osteotomy(graph: dict[Key, Node], case: Case, step: OsteotomyStep) -> None:
+    leg = (landmarks_key(step.side), frames_key(step.side))
+    graph[osteotomy_key(step.id)] = Node("plan_osteotomy", 1, plan_osteotomy, (step, case.intake), (*leg, site_key(step.side)))
+    bones = _leg_bones(case, step.side)
+    graph[wedge_key(step.id)] = Node(
+        "describe_wedge", 1, describe_wedge, (step, case.intake), (*leg, osteotomy_key(step.id), *bones), "thread"
+    )
+    graph[pieces_key(step.id)] = Node("cut_pieces", 1, cut_pieces, (step,), (osteotomy_key(step.id), *bones[:1]), "process")
+
+
+def _add_implant(graph: dict[Key, Node], step: ImplantStep, catalogues: Mapping[str, Catalogue]) -> None:
+    component = catalogues[step.catalogue].component(step.component)
+    needs = (landmarks_key(step.side), frames_key(step.side), bone_key(BoneId(step.side, BoneName.TIBIA)))
+    if step.osteotomy is not None:
+        needs = (*needs, osteotomy_key(step.osteotomy), pieces_key(step.osteotomy))
+    graph[implant_key(step.id)] = Node("place_implant", 1, place_implant, (step, component), needs, "process")
+
+
+def _add_guide(graph: dict[Key, Node], case: Case, step: GuideStep) -> None:
+    osteotomy = case.step(step.osteotomy)
+    approved = any(item.role == "surgeon" for item in case.approvals)
+    needs = (
+        landmarks_key(step.side),
+        frames_key(step.side),
+        osteotomy_key(step.osteotomy),
+        wedge_key(step.osteotomy),
+        *_leg_bones(case, step.side),
+    )
+    graph[guide_key(step.id)] = Node("build_guide", 1, build_guide, (step, osteotomy, case.code, approved), needs, "process")

@@ -1,0 +1,1 @@
+"""Finders of anatomical landmarks, one module per bone."""

@@ -1,0 +1,304 @@
+"""Records of computed planning results. All points LPS mm, all angles degrees. Results are never part of a Case."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+from surgiplan_desktop.base.arrays import FloatArray
+from surgiplan_desktop.base.spaces import Affine, Frame, Plane
+from surgiplan_desktop.model.anatomy import LandmarkId, Side
+from surgiplan_desktop.model.case import Finding
+from surgiplan_desktop.model.mesh import Mesh
+from surgiplan_desktop.model.steps import PoseName, StepId, Vector
+
+LandmarkStatus = Literal["auto", "edited", "estimated", "missing"]
+MeasureStatus = Literal["ok", "estimated", "not_measurable"]
+MeasurePlane = Literal["bone", "limb", "axial", "sagittal", "none"]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class LandmarkEstimate:
+    """A landmark as found or placed.
+
+    ``point_lps`` is None exactly when ``status`` is "missing"; then ``reason`` says why. ``fit_rms_mm`` is the residual of the
+    fit it came from, None for extreme points.
+    """
+
+    id: LandmarkId
+    point_lps: FloatArray | None
+    status: LandmarkStatus
+    fit_rms_mm: float | None = None
+    n_points: int = 0
+    sd_mm: float | None = None
+    reason: Finding | None = None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Landmarks:
+    """Landmarks of one leg by id, and sizes that the finders know better than the points do (mm)."""
+
+    side: Side
+    items: Mapping[LandmarkId, LandmarkEstimate]
+    femoral_head_radius_mm: float | None = None
+    femur_ml_width_mm: float | None = None
+    tibia_ml_width_mm: float | None = None
+    plateau_normals: Mapping[str, FloatArray] | None = None  # "medial", "lateral", "both": unit, proximal
+    findings: tuple[Finding, ...] = ()
+
+    def point(self, landmark: LandmarkId) -> FloatArray | None:
+        """Return the point of a landmark, or None when it is missing."""
+        item = self.items.get(landmark)
+        return None if item is None else item.point_lps
+
+    def missing_reason(self, *landmarks: LandmarkId) -> Finding | None:
+        """Return the reason of the first of these landmarks that is missing, or None when all are there."""
+        for landmark in landmarks:
+            item = self.items.get(landmark)
+            if item is None or item.point_lps is None:
+                reason = None if item is None else item.reason
+                return reason or Finding("landmark_missing", "warn", (("landmark", landmark),))
+        return None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class LegFrames:
+    """Bone frames and named frontal planes of one leg (clinical.md 0.2, 0.4); None where a landmark is missing.
+
+    ``femur`` and ``tibia`` are the planning variants (long axis = mechanical axis of the bone); their X-normal planes are the
+    *bone planes*. ``limb`` has Y = hip to ankle axis and Z along the femoral posterior condylar line: its X-normal plane is the
+    *limb plane*.
+    """
+
+    side: Side
+    femur: Frame | None
+    tibia: Frame | None
+    limb: Frame | None
+
+
+@dataclass(frozen=True, slots=True)
+class Measure:
+    """One number with all that it needs to be understood (ids as in the command line's contract).
+
+    ``value`` is in the plane named by ``plane``; ``value_limb_plane`` stands beside bone-plane values and is None when the limb
+    is incomplete. A measure that cannot be had has ``value`` None, status ``not_measurable`` and a ``reason``.
+    """
+
+    id: str
+    value: float | str | None
+    plane: MeasurePlane
+    unit: Literal["deg", "mm", "%", ""]
+    version: int
+    status: MeasureStatus
+    value_limb_plane: float | None = None
+    reason: Finding | None = None
+    sd: float | None = None
+    normal: tuple[float, float] | None = None
+    source: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Measures:
+    """All measures of one leg by id; every id of the vocabulary is present."""
+
+    side: Side
+    items: Mapping[str, Measure]
+    findings: tuple[Finding, ...] = ()
+
+    def number(self, measure: str) -> float | None:
+        """Return the value of a numeric measure, or None when it is not measurable."""
+        value = self.items[measure].value
+        return value if isinstance(value, float) else None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class OsteotomySite:
+    """Proposed start, hinge and hinge direction of a medial opening wedge, in the tibial frame (mm)."""
+
+    side: Side
+    frame: Frame
+    start_tibia: Vector
+    hinge_tibia: Vector
+    hinge_direction_tibia: Vector
+    findings: tuple[Finding, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Scenario:
+    """One row of the post-operative JLCA table (practice.md 1)."""
+
+    name: Literal["unchanged", "default", "zero"]
+    post_jlca_deg: float
+    angle_deg: float
+    after: Mapping[str, float | None]
+    gap_to_measure_mm: Mapping[str, float] | None = None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class OsteotomyPlan:
+    """The solved osteotomy.
+
+    Attributes
+    ----------
+    plane
+        Cut plane: contains the hinge line and the start point; normal points proximal.
+    hinge_direction
+        Unit, posterior to anterior.
+    angle_deg
+        Opening angle, positive opens medially.
+    correction
+        Motion of the distal piece and everything below it: ``x' = C + R(h, a)(x - C)`` (clinical.md B.1).
+    before, after
+        Measures by id (values of the contract), None where not measurable; ``after`` has the landmarks carried by their pieces
+        and the stated pose and post-operative JLCA.
+    """
+
+    step: StepId
+    side: Side
+    frame: Frame
+    plane: Plane
+    start_lps: FloatArray
+    hinge_lps: FloatArray
+    hinge_direction: FloatArray
+    angle_deg: float
+    correction: Affine
+    kerf_mm: float
+    pose: PoseName
+    pose_jlca_deg: float | None
+    post_jlca_deg: float | None
+    before: Mapping[str, float | None]
+    after: Mapping[str, float | None]
+    scenarios: tuple[Scenario, ...]
+    findings: tuple[Finding, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class SawRay:
+    """One ray of the slot: distances from the entry face along the blade, mm (practice.md 4)."""
+
+    ray: str
+    entry_to_cortex_mm: float
+    entry_to_hinge_mm: float
+    entry_to_far_cortex_mm: float
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class WedgeDetail:
+    """What the surgeon measures in theatre: keys of the mappings are pm, mid, am (posteromedial, mid-medial, anteromedial)."""
+
+    chord_mm: Mapping[str, float]
+    gap_to_measure_mm: Mapping[str, float]
+    gap_points_lps: Mapping[str, FloatArray]
+    volume_mm3: float
+    saw: tuple[SawRay, ...]
+    hinge_zone: str
+    hinge_to_cortex_mm: float | None
+    hinge_to_plateau_mm: float | None
+    section_outline_lps: FloatArray
+    findings: tuple[Finding, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Pieces:
+    """The tibia cut in two: ``distal`` lies where it was before the opening, ``distal_moved`` = correction(distal)."""
+
+    proximal: Mesh
+    distal: Mesh
+    distal_moved: Mesh
+    kerf_volume_mm3: float
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ScrewPath:
+    """A screw as a capsule from entry to tip (clinical.md C.3); distances are mm, negative = through."""
+
+    name: str
+    entry_lps: FloatArray
+    tip_lps: FloatArray
+    diameter_mm: float
+    to_bone_surface_mm: float | None = None
+    to_cut_mm: float | None = None
+    to_joint_mm: float | None = None
+    to_hinge_mm: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SizeFit:
+    """How one size of a family fits: signed outline distance, overhang positive (mm)."""
+
+    size: str
+    max_overhang_mm: float
+    max_underhang_mm: float
+    coverage: float
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ImplantPlacement:
+    """A component placed on the bone: proposed size beside the chosen one, fit and screws."""
+
+    step: StepId
+    side: Side
+    component: str
+    size: str
+    proposed_size: str
+    frame: Frame
+    mesh: Mesh
+    fits: tuple[SizeFit, ...]
+    overhang_points_lps: FloatArray
+    outline_lps: FloatArray
+    cut: Plane | None
+    screws: tuple[ScrewPath, ...]
+    findings: tuple[Finding, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One check of a guide: value against limit, with the status; the words come from the id."""
+
+    id: str
+    status: Literal["pass", "warn", "fail"]
+    value: float | str | None
+    limit: float | str | None
+    parameters: tuple[tuple[str, str | int | float | bool], ...] = ()
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Sleeve:
+    """A drill sleeve: axis from the top of the sleeve into the bone, and the fragment its pin holds."""
+
+    name: str
+    top_lps: FloatArray
+    direction: FloatArray
+    bore_mm: float
+    fragment: Literal["proximal", "distal"]
+    to_far_cortex_mm: float
+
+
+@dataclass(frozen=True, slots=True)
+class FreePlay:
+    """Motion left to the seated guide in its weakest direction at the stated gap (practice.md 18)."""
+
+    mm: float
+    deg: float
+    direction: Vector
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Guide:
+    """The guide's body as it is printed, and the numbers the theatre needs."""
+
+    step: StepId
+    side: Side
+    mesh: Mesh
+    label: tuple[str, ...]
+    check_code: str
+    insertion_direction: FloatArray
+    contact_mm2: float
+    free_play: FreePlay
+    sleeves: tuple[Sleeve, ...]
+    slot_width_mm: float
+    slot_depth_mm: float
+    volume_mm3: float
+    checks: tuple[Check, ...]
+    findings: tuple[Finding, ...] = ()

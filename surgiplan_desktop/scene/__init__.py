@@ -1,0 +1,1 @@
+"""What is drawn, with VTK and without Qt."""

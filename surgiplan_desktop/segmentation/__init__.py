@@ -1,0 +1,1 @@
+"""Voxels to bone labels."""

@@ -1,0 +1,1 @@
+"""Metrics that compare a result with a reference."""
