@@ -13,6 +13,7 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Final, Literal
 
 from psygnal import Signal
@@ -237,21 +238,17 @@ class JobRunner:
     def _thread_lane(self) -> None:
         while (task := self._lanes["thread"].get()) is not None:
             progress = _JobProgress(task.job, self._report)
-            self._carry_out(
-                task, lambda task=task, progress=progress: task.function(*task.args, **task.kwargs, progress=progress)
-            )  # type: ignore[misc]
+            self._carry_out(task, partial(task.function, *task.args, **task.kwargs, progress=progress))
+            del task, progress  # a waiting lane holds no arrays
 
     def _process_lane(self) -> None:
         worker = Worker()
         try:
             while (task := self._lanes["process"].get()) is not None:
                 progress = _JobProgress(task.job, self._report)
-                self._carry_out(
-                    task,
-                    lambda task=task, progress=progress: worker.call(  # type: ignore[misc]
-                        task.function, task.args, task.kwargs, progress, lambda: task.job.cancel_requested
-                    ),
-                )
+                cancelled = partial(_cancel_requested, task.job)
+                self._carry_out(task, partial(worker.call, task.function, task.args, task.kwargs, progress, cancelled))
+                del task, progress, cancelled
         finally:
             worker.close()
 
@@ -293,6 +290,10 @@ class JobRunner:
     def _report(self, job: Job) -> None:
         if not self._closed and len(self.changed):
             self._post(lambda: self.changed.emit(job))
+
+
+def _cancel_requested(job: Job) -> bool:
+    return job.cancel_requested
 
 
 def import_modules(modules: tuple[str, ...], *, progress: object = None) -> None:  # noqa: ARG001 - the shape of every job

@@ -35,7 +35,7 @@ KINDS: Final[dict[str, tuple[str, ...]]] = {
 }
 
 
-class TextProblem(Exception):
+class TextError(Exception):
     """A text is missing, double or cannot be filled: a mistake of the program, raised only where ``strict`` is set."""
 
 
@@ -49,7 +49,7 @@ class Texts:
     entries
         Fields by full id, e.g. ``{"error.mesh_open": {"text": ..., "hint": ...}}``.
     strict
-        Raise :class:`TextProblem` instead of giving a safe answer; set in tests.
+        Raise :class:`TextError` instead of giving a safe answer; set in tests.
     """
 
     def __init__(self, language: str, entries: Mapping[str, Mapping[str, str]], *, strict: bool = False) -> None:
@@ -75,7 +75,7 @@ class Texts:
         entry = self._entries.get(text_id)
         if entry is None or field not in entry:
             if self._strict:
-                raise TextProblem(f"no text for {text_id}.{field}")
+                raise TextError(f"no text for {text_id}.{field}")
             _LOG.warning("no text for %s.%s", text_id, field)
             values = ", ".join(f"{name}={value}" for name, value in parameters.items())
             return f"{text_id} ({values})" if values else text_id
@@ -84,7 +84,7 @@ class Texts:
             return template.format(**parameters)
         except (KeyError, IndexError, ValueError, TypeError, AttributeError) as error:
             if self._strict:
-                raise TextProblem(f"{text_id}.{field} cannot be filled with {parameters}: {error!r}") from error
+                raise TextError(f"{text_id}.{field} cannot be filled with {parameters}: {error!r}") from error
             _LOG.warning("text %s.%s cannot be filled with %s: %r", text_id, field, parameters, error)
             return template
 
@@ -114,24 +114,24 @@ class Texts:
 
 
 def read_messages(folder: Path) -> dict[str, dict[str, str]]:
-    """Read all message files of a folder; an id in two files, an unknown kind or a missing field is a :class:`TextProblem`."""
+    """Read all message files of a folder; an id in two files, an unknown kind or a missing field is a :class:`TextError`."""
     entries: dict[str, dict[str, str]] = {}
     for path in sorted(folder.glob("*.toml")):
         with path.open("rb") as stream:
             try:
                 kinds = tomllib.load(stream)
             except tomllib.TOMLDecodeError as error:
-                raise TextProblem(f"{path.name}: {error}") from error
+                raise TextError(f"{path.name}: {error}") from error
         for kind, items in kinds.items():
             if kind not in KINDS:
-                raise TextProblem(f"{path.name}: unknown kind of text {kind!r}")
+                raise TextError(f"{path.name}: unknown kind of text {kind!r}")
             for name, fields in items.items():
                 text_id = f"{kind}.{name}"
                 if text_id in entries:
-                    raise TextProblem(f"{path.name}: {text_id} is already defined in another file")
+                    raise TextError(f"{path.name}: {text_id} is already defined in another file")
                 missing = [field for field in KINDS[kind] if not isinstance(fields.get(field), str)]
                 if missing:
-                    raise TextProblem(f"{path.name}: {text_id} lacks {', '.join(missing)}")
+                    raise TextError(f"{path.name}: {text_id} lacks {', '.join(missing)}")
                 entries[text_id] = {field: str(value) for field, value in fields.items()}
     return entries
 
