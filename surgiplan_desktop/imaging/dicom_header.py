@@ -1,0 +1,293 @@
+"""Read the header of one DICOM file: what scan and reader need, and nothing that names the patient."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+import os
+import struct
+from dataclasses import dataclass
+from typing import Any, BinaryIO, Final, Literal
+
+import pydicom
+from pydicom import config
+from pydicom.errors import InvalidDicomError
+from pydicom.tag import Tag
+from pydicom.uid import UID, DeflatedExplicitVRLittleEndian, ExplicitVRBigEndian, ImplicitVRLittleEndian
+
+Triple = tuple[float, float, float]
+RejectReason = Literal["not_dicom", "truncated", "no_image", "unreadable"]
+
+_KEYWORDS: Final = (
+    "SOPClassUID", "SOPInstanceUID", "SeriesInstanceUID", "StudyInstanceUID", "FrameOfReferenceUID", "Modality", "ImageType",
+    "SeriesDescription", "PatientID", "PatientName", "PatientBirthDate", "Laterality", "ImageLaterality", "PatientPosition",
+    "ConvolutionKernel", "SliceThickness", "AcquisitionDate", "AcquisitionTime", "SeriesDate", "SeriesTime", "StudyDate",
+    "SeriesNumber", "ImagePositionPatient", "ImageOrientationPatient", "PixelSpacing", "Rows", "Columns", "NumberOfFrames",
+    "SamplesPerPixel", "PhotometricInterpretation", "BitsAllocated", "BitsStored", "PixelRepresentation", "RescaleSlope",
+    "RescaleIntercept", "PixelPaddingValue", "LossyImageCompression", "SpecificCharacterSet",
+)  # fmt: skip
+_TAG_OF: Final = {keyword: Tag(keyword) for keyword in _KEYWORDS}
+_TAGS: Final = [*_TAG_OF.values(), Tag("DirectoryRecordSequence")]
+
+# Foreign files break small rules of DICOM everywhere; what matters for geometry is checked here, value by value.
+config.settings.reading_validation_mode = config.IGNORE
+
+
+@dataclass(frozen=True, slots=True)
+class SliceHeader:
+    """The header of one image file. ``patient`` is a one-way digest, used only to tell patients apart, never written.
+
+    ``position``, ``orientation`` (row direction, column direction) in LPS and mm, ``pixel_spacing`` (between rows, between
+    columns) in mm; None where absent or not finite. ``pixel_offset`` is where native pixel data begins, -1 where the pixel data
+    must be decoded; ``truncated`` says that the file ends before its pixel data does.
+    """
+
+    name: str
+    sop_uid: str
+    series_uid: str
+    study_uid: str
+    frame_uid: str
+    patient: str
+    sop_class: str
+    modality: str
+    image_type: tuple[str, ...]
+    description: str
+    series_number: int
+    transfer_syntax: str
+    kernel: str
+    thickness_mm: float | None
+    laterality: str
+    patient_position: str
+    acquired: str
+    rows: int
+    columns: int
+    frames: int
+    samples: int
+    photometric: str
+    bits_allocated: int
+    bits_stored: int
+    signed: bool
+    slope: float
+    intercept: float
+    padded: bool
+    lossy: bool
+    position: Triple | None
+    orientation: tuple[float, ...] | None
+    pixel_spacing: tuple[float, float] | None
+    pixel_offset: int
+    truncated: bool
+
+    @property
+    def big_endian(self) -> bool:
+        """Whether the pixel data is big endian."""
+        return self.transfer_syntax == ExplicitVRBigEndian
+
+
+@dataclass(frozen=True, slots=True)
+class Rejected:
+    """A file that is no image of a series, with the reason."""
+
+    name: str
+    reason: RejectReason
+    detail: str = ""
+
+
+def read_header(name: str, stream: BinaryIO) -> SliceHeader | Rejected | None:
+    """Read the header of one file; None for a DICOMDIR, which is no image and no mistake.
+
+    Never raises for what the file holds: whatever pydicom says about a broken file becomes a :class:`Rejected`.
+    """
+    size = stream.seek(0, os.SEEK_END)
+    stream.seek(0)
+    start = stream.read(132)
+    has_preamble = start[128:132] == b"DICM"
+    if not has_preamble and not _looks_like_dataset(start):
+        return Rejected(name, "not_dicom")
+    stream.seek(0)
+    try:
+        dataset = pydicom.dcmread(stream, stop_before_pixels=True, force=not has_preamble, specific_tags=_TAGS)
+        if "DirectoryRecordSequence" in dataset:
+            return None
+        return _header_of(name, dataset, stream, size)
+    except (EOFError, struct.error) as error:
+        return Rejected(name, "truncated", str(error))
+    except InvalidDicomError as error:
+        return Rejected(name, "not_dicom", str(error))
+    except (ValueError, TypeError, AttributeError, KeyError, NotImplementedError, OSError, LookupError, RecursionError) as error:
+        return Rejected(name, "unreadable", f"{type(error).__name__}: {error}")
+
+
+def _looks_like_dataset(start: bytes) -> bool:
+    """Whether a file without preamble begins with a group 0002 or 0008 element (little endian), as old files do."""
+    return len(start) >= 12 and start[0:2] in (b"\x02\x00", b"\x08\x00") and start[3] == 0 and start[4:6] != b"\0\0"
+
+
+def _header_of(name: str, dataset: pydicom.Dataset, stream: BinaryIO, size: int) -> SliceHeader | Rejected:
+    meta = getattr(dataset, "file_meta", None)
+    syntax = str(getattr(meta, "TransferSyntaxUID", "") or ImplicitVRLittleEndian)
+    modality = _text(dataset, "Modality").upper()
+    order = ">" if syntax == ExplicitVRBigEndian else "<"
+    rows, columns = _short(dataset, "Rows", order, 0), _short(dataset, "Columns", order, 0)
+    offset, length = _pixel_data(stream, size, syntax)
+    if rows < 1 or columns < 1 or length is None:
+        is_image = rows > 0 or "Image Storage" in UID(_text(dataset, "SOPClassUID") or "0").name
+        return Rejected(name, "truncated" if is_image else "no_image")
+    frames, samples = max(_whole(dataset, "NumberOfFrames", 1), 1), _short(dataset, "SamplesPerPixel", order, 1)
+    bits = _short(dataset, "BitsAllocated", order, 16)
+    wanted = (rows * columns * samples * frames * bits + 7) // 8
+    short = length >= 0 and (length < wanted or offset + length > size)
+    return SliceHeader(
+        name=name,
+        sop_uid=_text(dataset, "SOPInstanceUID"),
+        series_uid=_text(dataset, "SeriesInstanceUID"),
+        study_uid=_text(dataset, "StudyInstanceUID"),
+        frame_uid=_text(dataset, "FrameOfReferenceUID"),
+        patient=_patient_digest(dataset),
+        sop_class=_text(dataset, "SOPClassUID"),
+        modality=modality,
+        image_type=tuple(str(value).upper() for value in _values(dataset, "ImageType")),
+        description=_decoded_text(dataset, "SeriesDescription"),
+        series_number=_whole(dataset, "SeriesNumber", 0),
+        transfer_syntax=syntax,
+        kernel="/".join(str(value) for value in _values(dataset, "ConvolutionKernel")),
+        thickness_mm=_number(dataset, "SliceThickness"),
+        laterality=(_text(dataset, "ImageLaterality") or _text(dataset, "Laterality")).upper(),
+        patient_position=_text(dataset, "PatientPosition"),
+        acquired=_acquired(dataset),
+        rows=rows,
+        columns=columns,
+        frames=frames,
+        samples=samples,
+        photometric=_text(dataset, "PhotometricInterpretation"),
+        bits_allocated=bits,
+        bits_stored=_short(dataset, "BitsStored", order, bits),
+        signed=_short(dataset, "PixelRepresentation", order, 0) == 1,
+        slope=_number(dataset, "RescaleSlope") or 1.0,
+        intercept=_number(dataset, "RescaleIntercept") or 0.0,
+        padded=_TAG_OF["PixelPaddingValue"] in dataset,
+        lossy=_text(dataset, "LossyImageCompression") == "01" or syntax in _LOSSY_SYNTAXES,
+        position=_triple(dataset, "ImagePositionPatient"),
+        orientation=_numbers(dataset, "ImageOrientationPatient", 6),
+        pixel_spacing=_pair(dataset, "PixelSpacing"),
+        pixel_offset=offset if length >= 0 else -1,
+        truncated=short or length == _CUT_FRAGMENTS,
+    )
+
+
+_LOSSY_SYNTAXES: Final = frozenset({
+    "1.2.840.10008.1.2.4.50", "1.2.840.10008.1.2.4.51", "1.2.840.10008.1.2.4.81", "1.2.840.10008.1.2.4.203",
+})  # fmt: skip
+#: Lengths that are no length: the data is encapsulated (or deflated) and whole; or its fragments run past the end of the file.
+_ENCAPSULATED: Final = -1
+_CUT_FRAGMENTS: Final = -2
+
+
+def _pixel_data(stream: BinaryIO, size: int, syntax: str) -> tuple[int, int | None]:
+    """Return offset and length in bytes of the pixel data at the stream's place; length None where there is none."""
+    if syntax == DeflatedExplicitVRLittleEndian:
+        return 0, _ENCAPSULATED
+    place = stream.tell()
+    head = stream.read(12)
+    stream.seek(place)
+    order = ">" if syntax == ExplicitVRBigEndian else "<"
+    if len(head) < 8 or struct.unpack(f"{order}HH", head[:4]) not in ((0x7FE0, 0x0010), (0x7FE0, 0x0008), (0x7FE0, 0x0009)):
+        return 0, None
+    if head[4:6].isalpha():
+        if len(head) < 12:
+            return 0, None
+        (length,) = struct.unpack(f"{order}I", head[8:12])
+        offset = place + 12
+    else:
+        (length,) = struct.unpack(f"{order}I", head[4:8])
+        offset = place + 8
+    if length != 0xFFFFFFFF:
+        return offset, length
+    return offset, _walk_fragments(stream, offset, size)
+
+
+def _walk_fragments(stream: BinaryIO, offset: int, size: int) -> int:
+    while True:
+        stream.seek(offset)
+        head = stream.read(8)
+        if len(head) < 8:
+            return _CUT_FRAGMENTS
+        group, element, length = struct.unpack("<HHI", head)
+        if (group, element) == (0xFFFE, 0xE0DD):
+            return _ENCAPSULATED
+        offset += 8 + length
+        if (group, element) != (0xFFFE, 0xE000) or offset > size:
+            return _CUT_FRAGMENTS
+
+
+def _raw(dataset: pydicom.Dataset, keyword: str) -> bytes | Any:
+    """Return an element's bytes as they stand in the file: decoding each through pydicom costs three times the whole scan."""
+    tag = _TAG_OF[keyword]
+    return dataset.get_item(tag).value if tag in dataset else None
+
+
+def _values(dataset: pydicom.Dataset, keyword: str) -> list[Any]:
+    value = _raw(dataset, keyword)
+    if isinstance(value, bytes):
+        return [part.strip(" \0") for part in value.decode("latin-1").split("\\")] if value else []
+    if value is None or value == "":
+        return []
+    return list(value) if isinstance(value, (list, pydicom.multival.MultiValue)) else [value]
+
+
+def _text(dataset: pydicom.Dataset, keyword: str) -> str:
+    values = _values(dataset, keyword)
+    return str(values[0]) if values else ""
+
+
+def _decoded_text(dataset: pydicom.Dataset, keyword: str) -> str:
+    """Return a text in the file's own character set."""
+    return str(dataset.get(keyword) or "").strip(" \0")
+
+
+def _numbers(dataset: pydicom.Dataset, keyword: str, count: int) -> tuple[float, ...] | None:
+    try:
+        numbers = tuple(float(value) for value in _values(dataset, keyword))
+    except (ValueError, TypeError, OverflowError):
+        return None
+    return numbers if len(numbers) == count and all(map(math.isfinite, numbers)) else None
+
+
+def _number(dataset: pydicom.Dataset, keyword: str) -> float | None:
+    numbers = _numbers(dataset, keyword, 1)
+    return numbers[0] if numbers else None
+
+
+def _short(dataset: pydicom.Dataset, keyword: str, order: str, default: int) -> int:
+    """Return an unsigned 16-bit number (VR US)."""
+    value = _raw(dataset, keyword)
+    if isinstance(value, bytes):
+        return struct.unpack(f"{order}H", value[:2])[0] if len(value) >= 2 else default
+    return value if isinstance(value, int) else default
+
+
+def _pair(dataset: pydicom.Dataset, keyword: str) -> tuple[float, float] | None:
+    numbers = _numbers(dataset, keyword, 2)
+    return (numbers[0], numbers[1]) if numbers else None
+
+
+def _triple(dataset: pydicom.Dataset, keyword: str) -> Triple | None:
+    numbers = _numbers(dataset, keyword, 3)
+    return (numbers[0], numbers[1], numbers[2]) if numbers else None
+
+
+def _whole(dataset: pydicom.Dataset, keyword: str, default: int) -> int:
+    number = _number(dataset, keyword)
+    return default if number is None else int(number)
+
+
+def _acquired(dataset: pydicom.Dataset) -> str:
+    date = _text(dataset, "AcquisitionDate") or _text(dataset, "SeriesDate") or _text(dataset, "StudyDate")
+    time = _text(dataset, "AcquisitionTime") or _text(dataset, "SeriesTime")
+    return f"{date}T{time[:6]}" if date and time else date
+
+
+def _patient_digest(dataset: pydicom.Dataset) -> str:
+    # Letters and digits only: scanners and archives write the same name with other separators and padding.
+    name = "".join(letter for letter in _text(dataset, "PatientName").casefold() if letter.isalnum())
+    parts = (_text(dataset, "PatientID"), name, _text(dataset, "PatientBirthDate"))
+    return hashlib.sha256("\x1f".join(parts).encode()).hexdigest()
