@@ -24,10 +24,8 @@ ROUNDING_MM: Final = 0.01
 #: A step longer than this, and longer than GAP_STEPS steps, is the gap between two blocks, not missing slices (mm).
 GAP_MM: Final = 10.0
 GAP_STEPS: Final = 5.0
-#: Slices whose stacking direction leans more than this from their normal are tilted (deg); less is rounding of directions.
-TILT_DEG: Final = 0.1
-#: ... and move sideways by more than this from the first to the last slice (mm).
-TILT_DRIFT_MM: Final = 0.05
+#: A stack that moves sideways by more than this from its first to its last slice is tilted (mm); less is rounding of directions.
+DRIFT_MM: Final = 0.05
 
 StackCode = Literal["tilt", "gap", "missing_slices", "uneven", "duplicate_position", "duplicate_uid"]
 
@@ -53,10 +51,14 @@ class Stack:
 
 
 def directions_of(header: SliceHeader) -> tuple[FloatArray, FloatArray]:
-    """Return the unit directions of rows (increasing column index i) and of columns (increasing row index j), LPS."""
+    """Return the unit directions of rows (increasing column index i) and of columns (increasing row index j), LPS.
+
+    They are exactly at right angles: what the digits of the file leave over is taken from the direction of the columns.
+    """
     if header.orientation is None:
         raise ValueError("the slice has no orientation")
-    return unit(np.array(header.orientation[:3])), unit(np.array(header.orientation[3:]))
+    row, column = unit(np.array(header.orientation[:3])), np.array(header.orientation[3:])
+    return row, unit(column - (column @ row) * row)
 
 
 def normal_of(header: SliceHeader) -> FloatArray:
@@ -70,13 +72,20 @@ def positions_of(headers: Sequence[SliceHeader]) -> FloatArray:
 
 
 def block_affine(block: Sequence[SliceHeader]) -> Affine:
-    """Return index (k, j, i) -> LPS mm of an ordered, even block; the slice step is the mean step of the positions."""
+    """Return index (k, j, i) -> LPS mm of an ordered, even block; the slice step is the mean step of the positions.
+
+    A drift sideways within the rounding of the directions is dropped, so that the axes are at right angles.
+    """
     header = block[0]
     if header.pixel_spacing is None or len(block) < 2:
         raise ValueError("a block needs a pixel spacing and two slices")
     row, column = directions_of(header)
     positions = positions_of(block)
     step = (positions[-1] - positions[0]) / (len(block) - 1)
+    normal = np.cross(row, column)
+    along = float(step @ normal) * normal
+    if float(np.linalg.norm(step - along)) * (len(block) - 1) <= DRIFT_MM:
+        step = along
     between_rows, between_columns = header.pixel_spacing
     return Affine.from_parts(np.column_stack([step, column * between_rows, row * between_columns]), positions[0])
 
@@ -168,14 +177,14 @@ def _evenness(block: tuple[SliceHeader, ...], normal: FloatArray) -> list[StackF
     drift = float(np.linalg.norm(direction - along * normal))
     angle = float(np.degrees(np.arctan2(drift, along)))
     sideways = positions - positions[0] - np.multiply.outer((positions - positions[0]) @ normal / along, direction)
-    if angle > TILT_DEG and drift > TILT_DRIFT_MM:
+    if drift > DRIFT_MM:
         findings.append(StackFinding("tilt", (("degrees", round(angle, 2)),)))
     off = np.linalg.norm(sideways, axis=1)
     if not uneven.any() and not missing.any():
         off = np.hypot(
             off, positions @ normal - np.linspace(float(positions[0] @ normal), float(positions[-1] @ normal), len(block))
         )
-    if not uneven.any() and (off > max(tolerance, TILT_DRIFT_MM)).any():
-        names = tuple(block[index].name for index in np.flatnonzero(off > max(tolerance, TILT_DRIFT_MM)))
+    if not uneven.any() and (off > max(tolerance, DRIFT_MM)).any():
+        names = tuple(block[index].name for index in np.flatnonzero(off > max(tolerance, DRIFT_MM)))
         findings.append(StackFinding("uneven", (("off_place_mm", round(float(off.max()), 4)),), names))
     return findings

@@ -1,0 +1,114 @@
+"""Choose the series of one study that are imported together, and lay them out as blocks, proximal first.
+
+Series that continue each other become one volume; what lies apart stays apart, never interpolated across (clinical.md A.4).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import product
+from typing import Final
+
+import numpy as np
+
+from surgiplan_desktop.base.arrays import FloatArray
+from surgiplan_desktop.base.spaces import Affine
+from surgiplan_desktop.imaging.dicom_header import SliceHeader
+from surgiplan_desktop.imaging.dicom_scan import Series
+from surgiplan_desktop.imaging.slice_stack import block_affine, stack_slices
+
+#: Two series that share more than this part of the smaller one's box show the same region: the better one is taken.
+SAME_REGION: Final = 0.5
+#: Thicker series are taken only where no thinner one shows the region (practice.md 24: hip and ankle <= 3 mm).
+THIN_MM: Final = 3.0
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class BlockPlan:
+    """A gap-free volume still to be read: its slices in order, its affine (k, j, i) -> LPS mm and where it comes from."""
+
+    slices: tuple[SliceHeader, ...]
+    affine: Affine
+    series_uids: tuple[str, ...]
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """Number of voxels along k, j, i."""
+        return len(self.slices), self.slices[0].rows, self.slices[0].columns
+
+    @property
+    def box_lps(self) -> FloatArray:
+        """Lowest and highest corner of the voxel centres' bounding box, shape (2, 3), mm."""
+        corners = np.array(list(product(*((0.0, count - 1.0) for count in self.shape))))
+        placed = self.affine(corners)
+        return np.array([placed.min(axis=0), placed.max(axis=0)])
+
+
+def best_series(candidates: Sequence[Series]) -> tuple[Series, ...]:
+    """Take the series that together show most: large coverage first, then thin; leave out other pictures of the same region."""
+
+    def rank(series: Series) -> tuple[bool, float, float, str]:
+        spacing = series.spacing_mm[2] or 99.0
+        coverage = sum(float(np.ptp(plan.box_lps, axis=0).max()) for plan in _plans_of(series))
+        return spacing > THIN_MM, -round(coverage, -1), spacing, series.uid
+
+    taken: list[Series] = []
+    for series in sorted(candidates, key=rank):
+        if not any(_overlap(series, other) > SAME_REGION for other in taken):
+            taken.append(series)
+    return tuple(series for series in candidates if series in taken)
+
+
+def plan_blocks(series: Sequence[Series]) -> tuple[BlockPlan, ...]:
+    """Lay the blocks of the series out: those that continue each other joined, ordered from proximal to distal.
+
+    Raises
+    ------
+    ValueError
+        A series has no readable geometry (its verdict is not ok).
+    """
+    plans = [plan for item in series for plan in _plans_of(item)]
+    if not plans:
+        raise ValueError("the series have no blocks")
+    plans.sort(key=lambda plan: (-float(plan.box_lps[:, 2].mean()), plan.series_uids))
+    joined: list[BlockPlan] = []
+    for plan in plans:
+        for index, other in enumerate(joined):
+            both = _joined(other, plan)
+            if both is not None:
+                joined[index] = both
+                break
+        else:
+            joined.append(plan)
+    joined.sort(key=lambda plan: (-float(plan.box_lps[:, 2].mean()), plan.series_uids))
+    return tuple(joined)
+
+
+def _plans_of(series: Series) -> list[BlockPlan]:
+    return [BlockPlan(block, block_affine(block), (series.uid,)) for block in series.blocks if len(block) > 1]
+
+
+def _joined(one: BlockPlan, other: BlockPlan) -> BlockPlan | None:
+    """Return both as one volume where the slices of one go on where the other's end, on the same grid; else None."""
+    mine, theirs = one.slices[0], other.slices[0]
+    if one.shape[1:] != other.shape[1:] or mine.kernel.strip().upper() != theirs.kernel.strip().upper():
+        return None
+    if not np.allclose(one.affine.linear[:, 1:], other.affine.linear[:, 1:], rtol=0, atol=1e-6):
+        return None
+    stack = stack_slices([*one.slices, *other.slices])
+    if len(stack.blocks) != 1 or stack.findings:
+        return None
+    uids = tuple(dict.fromkeys([*one.series_uids, *other.series_uids]))
+    return BlockPlan(stack.blocks[0], block_affine(stack.blocks[0]), uids)
+
+
+def _overlap(one: Series, other: Series) -> float:
+    """Return the largest share of a block's box that lies in a block of the other series (of the smaller of the two)."""
+    shares = [0.0]
+    for mine, theirs in product(_plans_of(one), _plans_of(other)):
+        low, high = np.maximum(mine.box_lps[0], theirs.box_lps[0]), np.minimum(mine.box_lps[1], theirs.box_lps[1])
+        common = float(np.prod(np.clip(high - low, 0.0, None)))
+        smaller = min(float(np.prod(np.ptp(plan.box_lps, axis=0))) for plan in (mine, theirs))
+        shares.append(common / smaller if smaller > 0 else 0.0)
+    return max(shares)
