@@ -1,0 +1,68 @@
+"""The distal tibia: plafond, ankle centre, medial malleolus (clinical.md A.1)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from surgiplan_desktop.base.arrays import FloatArray
+from surgiplan_desktop.geometry.fit import fit_plane, fit_plane_robust
+from surgiplan_desktop.planning.landmarks.extremes import extreme
+from surgiplan_desktop.planning.landmarks.plateau import FACING_DEG, largest_piece
+from surgiplan_desktop.planning.landmarks.surface import BoneSurface
+
+#: The plafond of an adult has 700-1200 mm2; less than this is not one.
+_MIN_AREA_MM2 = 200.0
+_ABOVE_MM = 5.0
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Plafond:
+    """The plafond: plane (point, unit normal pointing proximal), RMS and points of the fit, the ankle centre on it."""
+
+    point: FloatArray
+    normal: FloatArray
+    rms: float
+    n_points: int
+    centre: FloatArray
+    patch: FloatArray
+
+
+def find_plafond(surface: BoneSurface, up: FloatArray) -> Plafond | None:
+    """Fit the plafond and project the area centroid of the section 5 mm above it; None when nothing passes for a plafond."""
+    heights = surface.heights(up)
+    facing = surface.real & (surface.normals @ up < -np.cos(np.radians(FACING_DEG))) & (heights < heights.min() + 35.0)
+    if np.count_nonzero(facing) < 30:
+        return None
+    patch = np.flatnonzero(largest_piece(surface, facing))
+    points, areas = surface.vertices[patch], surface.areas[patch]
+    if float(areas.sum()) < _MIN_AREA_MM2:
+        return None
+    robust = fit_plane_robust(points, areas, -up, band_mm=2.5)
+    keep = patch[robust.inliers]
+    plane = fit_plane(surface.vertices[keep], surface.areas[keep])
+    normal = plane.normal if float(plane.normal @ up) > 0 else -plane.normal
+    outlines = surface.section(plane.point + _ABOVE_MM * normal, normal)
+    if not outlines:
+        return None
+    loop = outlines[0].centroid
+    centre = loop - float((loop - plane.point) @ normal) * normal
+    return Plafond(plane.point, normal, plane.rms, len(keep), centre, surface.vertices[keep])
+
+
+def find_medial_malleolus(surface: BoneSurface, up: FloatArray) -> FloatArray | None:
+    """Most distal point of the tibia."""
+    heights = surface.heights(up)
+    tip = extreme(surface, surface.real & (heights < heights.min() + 12.0), -up, radius_mm=4.0)
+    return None if tip is None else tip[0]
+
+
+def plafond_ends(plafond: Plafond, lateral: FloatArray, anterior: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Medial and lateral end (3,) of the articular patch in the frontal projection, on its plane at the ankle centre's depth."""
+    across = (plafond.patch - plafond.centre) @ lateral
+    direction = np.cross(anterior, plafond.normal)
+    direction *= np.sign(direction @ lateral) / np.linalg.norm(direction)
+    scale = float(direction @ lateral)
+    medial, lateral_end = (plafond.centre + float(end) / scale * direction for end in np.quantile(across, (0.01, 0.99)))
+    return medial, lateral_end

@@ -1,0 +1,182 @@
+"""All landmarks of a femur, from its surface alone: which end is which, then head, shaft, condyles (clinical.md A.1)."""
+
+from __future__ import annotations
+
+from types import MappingProxyType
+
+import numpy as np
+
+from surgiplan_desktop.base.arrays import FloatArray
+from surgiplan_desktop.base.progress import SILENT, Progress
+from surgiplan_desktop.geometry.fit import FittedLine
+from surgiplan_desktop.model.anatomy import BoneName, Side
+from surgiplan_desktop.model.case import Finding
+from surgiplan_desktop.model.mesh import Bone
+from surgiplan_desktop.planning.landmarks import condyles as distal
+from surgiplan_desktop.planning.landmarks.found import Found, add, complete, end_cut, miss, no_finder, not_found
+from surgiplan_desktop.planning.landmarks.hip import Head, find_head, find_neck_base, find_trochanters
+from surgiplan_desktop.planning.landmarks.surface import (
+    BoneSurface,
+    bone_surface,
+    end_is_cut,
+    long_axis,
+    section_centroid,
+    shaft_levels,
+    shaft_line,
+)
+from surgiplan_desktop.planning.records import Landmarks, LandmarkStatus
+
+_PROXIMAL = ("hip_centre", "femoral_neck_base", "greater_trochanter_tip", "lesser_trochanter_tip")
+_DISTAL = (
+    "femoral_knee_centre",
+    "medial_epicondyle",
+    "lateral_epicondyle",
+    "medial_distal_condyle",
+    "lateral_distal_condyle",
+    "medial_posterior_condyle",
+    "lateral_posterior_condyle",
+)
+_SHAFT = ("femoral_shaft_proximal", "femoral_shaft_distal")
+_LATER = ("trochlear_groove", "adductor_tubercle")
+
+
+def find_femur(side: Side, femur: Bone, *, progress: Progress = SILENT) -> Landmarks:
+    """Find the landmarks of a femur.
+
+    Parameters
+    ----------
+    side
+        Side of the leg; it alone decides what is medial.
+    femur
+        The bone in all its parts, LPS mm.
+
+    Returns
+    -------
+    Landmarks
+        Every femoral landmark id, missing ones with their reason; findings ``bone_upside_down`` and
+        ``handedness_contradicts_side`` when the bone does not lie or look as it should.
+    """
+    progress.step(0, 4, "landmarks_femur")
+    surface = bone_surface(femur)
+    findings: list[Finding] = []
+    up, head = _which_end(surface, findings)
+    progress.step(1, 4, "landmarks_femur")
+    found: Found = {}
+    for landmark in _LATER:
+        miss(found, no_finder(landmark), landmark)
+    cut_top, cut_bottom = end_is_cut(surface, up), end_is_cut(surface, -up)
+    if cut_top:
+        miss(found, end_cut(BoneName.FEMUR, "proximal"), *_PROXIMAL, *_SHAFT)
+    elif head is None:
+        miss(found, not_found("hip_centre"), *_PROXIMAL)
+    if cut_bottom:
+        miss(found, end_cut(BoneName.FEMUR, "distal"), *_DISTAL, *_SHAFT)
+    shaft = _shaft(surface, up, cut_top=cut_top, cut_bottom=cut_bottom)
+    width: float | None = None
+    lateral: FloatArray | None = None
+    if not cut_bottom:
+        width, lateral = _distal_end(found, surface, shaft.direction if shaft else up, side, head, findings)
+    progress.step(3, 4, "landmarks_femur")
+    if head is not None:
+        add(found, "hip_centre", head.sphere.centre, rms=head.sphere.rms, n_points=head.sphere.n_points)
+        _proximal_end(found, surface, head, shaft, side, lateral)
+    if shaft is not None and not cut_top and not cut_bottom:
+        _shaft_points(found, surface, up)
+    progress.step(4, 4, "landmarks_femur")
+    radius = None if head is None else head.sphere.radius
+    items = MappingProxyType(complete(found, (BoneName.FEMUR,)))
+    return Landmarks(side, items, femoral_head_radius_mm=radius, femur_ml_width_mm=width, findings=tuple(findings))
+
+
+def _which_end(surface: BoneSurface, findings: list[Finding]) -> tuple[FloatArray, Head | None]:
+    """Axis pointing proximal, and the head when it is in view: the head decides, else the patient's superior direction."""
+    axis = long_axis(surface)
+    for up in (axis, -axis):
+        head = None if end_is_cut(surface, up) else find_head(surface, up)
+        if head is not None:
+            if up is not axis:
+                findings.append(Finding("bone_upside_down", "critical", (("bone", BoneName.FEMUR.value),)))
+            return up, head
+    return axis, None
+
+
+def _shaft(surface: BoneSurface, up: FloatArray, *, cut_top: bool, cut_bottom: bool) -> FittedLine | None:
+    heights = surface.heights(up)
+    low, high = float(heights.min()), float(heights.max())
+    length = high - low
+    if cut_top and cut_bottom:
+        ends = (low, high)
+    elif cut_top:
+        ends = (low + 75.0, high)
+    elif cut_bottom:
+        ends = (low, high - 110.0)
+    else:
+        ends = (low + 0.25 * length, high - 0.25 * length)
+    return shaft_line(surface, up, *ends)
+
+
+def _shaft_points(found: Found, surface: BoneSurface, up: FloatArray) -> None:
+    """Centroids at 25 and 75 % of the length, or at the nearest level in view within the middle 70 %."""
+    heights = surface.heights(up)
+    low, high = float(heights.min()), float(heights.max())
+    levels = shaft_levels(surface, up, low + 0.15 * (high - low), low + 0.85 * (high - low), 1.0)
+    centre = surface.centroid
+    across = centre - (centre @ up) * up
+    for landmark, share in (("femoral_shaft_distal", 0.25), ("femoral_shaft_proximal", 0.75)):
+        wanted = low + share * (high - low)
+        for level in levels[np.argsort(np.abs(levels - wanted), kind="stable")]:
+            point = section_centroid(surface, across + level * up, up)
+            if point is not None:
+                add(found, landmark, point)
+                break
+
+
+def _distal_end(
+    found: Found, surface: BoneSurface, up: FloatArray, side: Side, head: Head | None, findings: list[Finding]
+) -> tuple[float | None, FloatArray | None]:
+    posterior = distal.posterior_direction(surface, up)
+    if posterior is None:
+        return None, None
+    centre = None if head is None else head.sphere.centre
+    condyles = distal.find_condyles(surface, up, posterior, side.sign, centre)
+    if condyles is None:
+        return None, None
+    status: LandmarkStatus = "auto" if head is not None else "estimated"
+    for name, contact in (("posterior", condyles.posterior), ("distal", condyles.distal)):
+        add(found, f"medial_{name}_condyle", contact.medial, rms=contact.rms, status=status)
+        add(found, f"lateral_{name}_condyle", contact.lateral, rms=contact.rms, status=status)
+    if condyles.knee_centre is not None:
+        add(found, "femoral_knee_centre", condyles.knee_centre, status=status)
+    medial, lateral = distal.find_epicondyles(surface, condyles)
+    for landmark, point in (("medial_epicondyle", medial), ("lateral_epicondyle", lateral)):
+        if point is not None:
+            add(found, landmark, point, status=status)
+    if centre is not None and condyles.knee_centre is not None:
+        shaft_side = surface.centroid - condyles.knee_centre
+        shaft_side = shaft_side - (shaft_side @ condyles.up) * condyles.up
+        if float(shaft_side @ condyles.lateral) < -3.0:
+            findings.append(Finding("handedness_contradicts_side", "critical", (("bone", "femur"), ("side", side.value))))
+    return distal.width_mm(surface, condyles.up, condyles.lateral), condyles.lateral
+
+
+def _proximal_end(
+    found: Found, surface: BoneSurface, head: Head, shaft: FittedLine | None, side: Side, lateral: FloatArray | None
+) -> None:
+    if shaft is None:
+        return
+    neck = find_neck_base(surface, head.sphere, shaft)
+    if neck is None:
+        return
+    add(found, "femoral_neck_base", neck[0])
+    up = shaft.direction
+    if lateral is None:
+        # without condyles the neck itself says what is lateral (it is turned by the torsion, which tips do not mind)
+        lateral = neck[0] - head.sphere.centre
+    lateral = lateral - (lateral @ up) * up
+    lateral /= np.linalg.norm(lateral)
+    anterior = side.sign * np.cross(up, lateral)
+    greater, lesser = find_trochanters(surface, head.sphere, neck[0], shaft, lateral, anterior)
+    if greater is not None:
+        add(found, "greater_trochanter_tip", greater)
+    if lesser is not None:
+        add(found, "lesser_trochanter_tip", lesser)

@@ -1,0 +1,51 @@
+"""The fibula: its ends, and the proximal tibiofibular joint that it makes with the tibia (clinical.md A.1)."""
+
+from __future__ import annotations
+
+import numpy as np
+from scipy.spatial import cKDTree
+
+from surgiplan_desktop.base.arrays import FloatArray
+from surgiplan_desktop.model.anatomy import BoneName
+from surgiplan_desktop.model.case import Finding
+from surgiplan_desktop.planning.landmarks.extremes import extreme
+from surgiplan_desktop.planning.landmarks.found import Found, add, end_cut, miss
+from surgiplan_desktop.planning.landmarks.surface import BoneSurface, end_is_cut
+
+_JOINT_GAP_MM = 4.0
+_JOINT_REACH_MM = 50.0
+_PTFJ = ("ptfj_proximal", "ptfj_distal", "ptfj_medial_margin")
+
+
+def find_fibula(found: Found, fibula: BoneSurface, tibia: BoneSurface, up: FloatArray, medial: FloatArray) -> None:
+    """Write down head tip, lateral malleolus and the margins of the proximal tibiofibular joint.
+
+    ``up`` and ``medial`` are orthogonal unit vectors of the tibia.
+    """
+    heights = fibula.heights(up)
+    for landmark, outward, end in (("fibular_head_tip", up, "proximal"), ("lateral_malleolus", -up, "distal")):
+        if end_is_cut(fibula, outward):
+            miss(found, end_cut(BoneName.FIBULA, end), landmark)
+            continue
+        levels = fibula.heights(outward)
+        tip = extreme(fibula, fibula.real & (levels > levels.max() - 12.0), outward, radius_mm=4.0)
+        if tip is not None:
+            add(found, landmark, tip[0], rms=tip[1])
+    if end_is_cut(fibula, up):
+        miss(found, end_cut(BoneName.FIBULA, "proximal"), *_PTFJ)
+        return
+    near_top = fibula.real & (heights > heights.max() - _JOINT_REACH_MM)
+    tibia_heights = tibia.heights(up)
+    beside = tibia.real & (tibia_heights > heights.max() - _JOINT_REACH_MM - 10.0) & (tibia_heights < heights.max() + 10.0)
+    if not beside.any() or not near_top.any():
+        miss(found, Finding("ptfj_not_in_contact", "note", (("gap_mm", _JOINT_GAP_MM),)), *_PTFJ)
+        return
+    distance, nearest = cKDTree(tibia.vertices[beside]).query(fibula.vertices[near_top], distance_upper_bound=_JOINT_GAP_MM)
+    touching = np.isfinite(np.asarray(distance))
+    if np.count_nonzero(touching) < 5:
+        miss(found, Finding("ptfj_not_in_contact", "note", (("gap_mm", _JOINT_GAP_MM),)), *_PTFJ)
+        return
+    # the joint lies between the bones: midway from the fibula's surface to the nearest point of the tibia's
+    joint = 0.5 * (fibula.vertices[near_top][touching] + tibia.vertices[beside][np.asarray(nearest)[touching]])
+    for landmark, direction in (("ptfj_proximal", up), ("ptfj_distal", -up), ("ptfj_medial_margin", medial)):
+        add(found, landmark, joint[int(np.argmax(joint @ direction))], n_points=len(joint))
