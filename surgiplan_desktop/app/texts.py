@@ -66,7 +66,7 @@ class Texts:
         """Tell whether there is an entry of this full id."""
         return text_id in self._entries
 
-    def text(self, text_id: str, /, field: str = "text", **parameters: Parameter) -> str:
+    def text(self, text_id: str, field: str = "text", /, **parameters: Parameter) -> str:
         """Return the filled field of an entry, e.g. ``text("progress.reading")``.
 
         A missing entry gives its id with the parameters, an unfillable one its raw template: never an exception at the

@@ -35,6 +35,12 @@ def user_work_folder() -> Path:
     return Path(override) / "work" if override else Path(_DIRS.user_state_dir) / "work"
 
 
+def user_cache_folder() -> Path:
+    """Folder of results that can be computed again at any time (not created here)."""
+    override = os.environ.get("SURGIPLAN_USER_FOLDER")
+    return Path(override) / "cache" if override else Path(_DIRS.user_cache_dir)
+
+
 def user_log_folder() -> Path:
     """Folder of the program's log (not created here)."""
     override = os.environ.get("SURGIPLAN_USER_FOLDER")

@@ -1,0 +1,40 @@
+"""From older schemas of case.json to today's, one function a step; newer ones are refused."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+
+from surgiplan_desktop.base.errors import InputDataError
+from surgiplan_desktop.model.case import CASE_SCHEMA
+
+Json = dict[str, Any]
+#: By the schema it starts from: turns the JSON of schema n into that of n + 1. Schema 1 is the first, so there are none yet.
+MIGRATIONS: Final[Mapping[int, Callable[[Json], Json]]] = {}
+
+
+def migrated(
+    data: Json,
+    *,
+    file: str,
+    target: int = CASE_SCHEMA,
+    steps: Mapping[int, Callable[[Json], Json]] = MIGRATIONS,
+) -> tuple[Json, int]:
+    """Return the JSON of a case in the target schema, and the schema it came in. The given JSON is not changed.
+
+    Raises
+    ------
+    InputDataError
+        ``case_too_new`` for a newer schema, ``case_too_old`` where a step is missing, ``case_damaged`` without a schema.
+    """
+    found = data.get("schema")
+    if not isinstance(found, int) or isinstance(found, bool) or found < 1:
+        raise InputDataError("case_damaged", file=file, part="schema", detail=f"schema is {found!r}")
+    if found > target:
+        raise InputDataError("case_too_new", file=file, found=found, known=target)
+    for schema in range(found, target):
+        step = steps.get(schema)
+        if step is None:
+            raise InputDataError("case_too_old", file=file, found=found, known=target)
+        data = {**step(data), "schema": schema + 1}
+    return data, found
