@@ -9,8 +9,9 @@ from surgiplan_desktop.app.history import History
 from surgiplan_desktop.app.session import Graph, Session
 from surgiplan_desktop.app.startup import Services
 from surgiplan_desktop.base.progress import SILENT, Progress
-from surgiplan_desktop.files.case_file import CaseFolder, Owner, Recoverable, Restored, create, open_case_file, recover
-from surgiplan_desktop.files.case_file import recoverable as recoverable_folders
+from surgiplan_desktop.files.case_file import CaseFolder, Restored, create, open_case_file, recover
+from surgiplan_desktop.files.work_folders import Owner, Recoverable
+from surgiplan_desktop.files.work_folders import recoverable as recoverable_folders
 from surgiplan_desktop.model.case import Case
 from surgiplan_desktop.model.view import View
 

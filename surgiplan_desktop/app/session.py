@@ -9,10 +9,10 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import Future
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 from psygnal import Signal
 
@@ -21,7 +21,7 @@ from surgiplan_desktop.app.jobs import Job, Post
 from surgiplan_desktop.app.startup import Services
 from surgiplan_desktop.base.arrays import AnyArray
 from surgiplan_desktop.base.errors import Parameter, UsageError
-from surgiplan_desktop.base.progress import SILENT, Progress
+from surgiplan_desktop.base.progress import SILENT, Cancelled, Progress
 from surgiplan_desktop.derive.evaluator import Evaluator, Work
 from surgiplan_desktop.derive.node import Key, Node, State
 from surgiplan_desktop.files.asset_store import AssetStore
@@ -30,6 +30,8 @@ from surgiplan_desktop.model.case import AssetId, Case
 from surgiplan_desktop.model.view import View
 
 _T = TypeVar("_T")
+#: How often a job that waits for the owner's thread looks whether the session is closed (s).
+_LOOK_EVERY_S: Final = 0.1
 Edit = Callable[[Case], Case]
 #: ``graph(case, load, catalogues)``, such as ``planning.graph.plan_graph``.
 Graph = Callable[[Case, Callable[[AssetId], AnyArray], Mapping[str, Any]], Mapping[Key, Node]]
@@ -70,6 +72,7 @@ class Session:
         self._graph = graph
         self._owner = threading.get_ident()
         self._post: Post = services.post
+        self._closed = False
         self._save_lock = threading.Lock()
         self._gathering: set[Key] | None = None
         self._interaction: Interaction | None = None
@@ -230,6 +233,7 @@ class Session:
 
     def close(self, *, discard: bool = False) -> None:
         """End the session. Unsaved work stays in the work folder and can be recovered, unless ``discard``."""
+        self._closed = True
         self._evaluator.close()
         for signal in (self.changed, self.results_changed, self.view_changed):
             signal.disconnect()
@@ -249,7 +253,10 @@ class Session:
                 answer.set_exception(error)
 
         self._post(run)
-        return answer.result()
+        while not self._closed:
+            with suppress(TimeoutError):
+                return answer.result(_LOOK_EVERY_S)
+        raise Cancelled
 
     def _apply(self, label: str, edit: Edit) -> Case:
         if self._interaction is not None:
