@@ -185,7 +185,11 @@ class SawRay:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class WedgeDetail:
-    """What the surgeon measures in theatre: keys of the mappings are pm, mid, am (posteromedial, mid-medial, anteromedial)."""
+    """What the surgeon measures in theatre: keys of the mappings are pm, mid, am (posteromedial, mid-medial, anteromedial).
+
+    ``saw_entry_lps`` holds the entry points of the saw rays, shape (n, 3), in the order of ``saw``; ``blade_direction`` is the
+    unit vector along which the blade goes (medial to lateral). ``scenario_gaps_mm`` has the gaps to measure by scenario name.
+    """
 
     chord_mm: Mapping[str, float]
     gap_to_measure_mm: Mapping[str, float]
@@ -197,6 +201,10 @@ class WedgeDetail:
     hinge_to_plateau_mm: float | None
     section_outline_lps: FloatArray
     findings: tuple[Finding, ...] = ()
+    cut_area_mm2: float = 0.0
+    saw_entry_lps: FloatArray | None = None
+    blade_direction: FloatArray | None = None
+    scenario_gaps_mm: Mapping[str, Mapping[str, float]] | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
