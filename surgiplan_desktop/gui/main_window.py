@@ -1,0 +1,224 @@
+"""The window: frame, steps, panels and views put together. What they do is elsewhere."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from PySide6.QtCore import QTimer
+from PySide6.QtGui import QCloseEvent, QDragEnterEvent, QDropEvent
+from PySide6.QtWidgets import QApplication, QHBoxLayout, QMainWindow, QMenu, QStackedWidget, QVBoxLayout, QWidget
+
+from surgiplan_desktop.base.paths import resource_folder
+from surgiplan_desktop.gui.actions import ACTS, make_actions, refresh_actions
+from surgiplan_desktop.gui.bridge import Bridge
+from surgiplan_desktop.gui.dialogs.keys import KeysHelp
+from surgiplan_desktop.gui.dialogs.palette import Palette
+from surgiplan_desktop.gui.documents import SUFFIX, Documents
+from surgiplan_desktop.gui.panels.approve import ApprovePanel
+from surgiplan_desktop.gui.panels.base import Panel
+from surgiplan_desktop.gui.panels.bones import BonesPanel
+from surgiplan_desktop.gui.panels.guide import GuidePanel
+from surgiplan_desktop.gui.panels.measure import MeasurePanel
+from surgiplan_desktop.gui.panels.plan import PlanPanel
+from surgiplan_desktop.gui.panels.review import ReviewPanel
+from surgiplan_desktop.gui.panels.study import StudyPanel
+from surgiplan_desktop.gui.steps import STEPS, wanted_keys
+from surgiplan_desktop.gui.theme import Theme, palette, style_sheet, theme_named
+from surgiplan_desktop.gui.viewports.stage import Stage
+from surgiplan_desktop.gui.viewports.view_area import LAYOUT_OF_STEP, ViewArea
+from surgiplan_desktop.gui.widgets.status import StatusBar
+from surgiplan_desktop.gui.widgets.step_rail import StepRail
+from surgiplan_desktop.gui.widgets.title_row import TitleRow
+
+_PANELS = (StudyPanel, BonesPanel, ReviewPanel, MeasurePanel, PlanPanel, GuidePanel, ApprovePanel)
+
+
+class MainWindow(QMainWindow):
+    """One case at a time."""
+
+    def __init__(self, bridge: Bridge, theme: Theme) -> None:
+        super().__init__()
+        self.bridge = bridge
+        self.theme = theme
+        self.setObjectName("window")
+        self.setWindowTitle(bridge.word("program_title"))
+        self.setMinimumSize(1100, 680)
+        self.resize(1280, 800)
+        self.setAcceptDrops(True)
+        self.documents = Documents(self)
+        self.stage = Stage(bridge, theme)
+        self.actions_by_id = make_actions(self)
+        self.views = ViewArea(self.stage)
+        self.rail = StepRail(bridge, theme)
+        self.status = StatusBar(bridge, theme)
+        self._menu = self._make_menu()
+        self.title = TitleRow(bridge, theme, self.actions_by_id, self._menu)
+        self._stack = QStackedWidget()
+        self._panels: dict[str, Panel] = {}
+        for kind in _PANELS:
+            made = kind(bridge, self.stage)
+            made.go.connect(self.go)
+            self._panels[kind.step] = made
+            self._stack.addWidget(made)
+        self._stack.setFixedWidth(made.width())
+        self._put_together()
+        self.rail.go.connect(self.go)
+        bridge.session_replaced.connect(self._renew)
+        bridge.case_changed.connect(self._on_case)
+        bridge.results_changed.connect(self.refresh_frame)
+        bridge.view_changed.connect(self._on_view)
+        self._renew()
+
+    @property
+    def panel(self) -> Panel:
+        """The panel of the step at hand."""
+        return self._panels[self.bridge.session.view.step]
+
+    def go(self, step: str) -> None:
+        """Go to a step."""
+        self.bridge.session.set_view(step=step)
+
+    def refresh_frame(self) -> None:
+        """Show case, steps and what is possible."""
+        self.title.refresh()
+        self.rail.refresh()
+        refresh_actions(self, self.actions_by_id)
+
+    # Acts of the table -----------------------------------------------------------------------------------------------------
+
+    def undo(self) -> None:
+        """Take back the last edit and say which."""
+        label = self.bridge.session.undo_label
+        if label and self.bridge.attempt(self.bridge.session.undo):
+            self.bridge.tell("undone", label=label)
+
+    def redo(self) -> None:
+        """Bring back the edit taken back last and say which."""
+        label = self.bridge.session.redo_label
+        if label and self.bridge.attempt(self.bridge.session.redo):
+            self.bridge.tell("redone", label=label)
+
+    def cancel(self) -> None:
+        """Leave the tool's mode; when there is none, stop the jobs at work."""
+        if self.stage.tool.mode:
+            self.stage.tool.cancel()
+            self.stage.handles_changed.emit()
+        else:
+            self.status.cancel_jobs()
+
+    def isolate_bone(self) -> None:
+        """Show only the bone at the crosshair, or all again."""
+        session = self.bridge.session
+        bone = self.stage.bone_at(self.stage.crosshair)
+        if bone is None or any(value == 0.0 for value in session.view.opacity.values()):
+            session.set_view(opacity={})
+        else:
+            session.set_view(opacity={str(other): 0.0 for other in self.bridge.case.bones if other != bone})
+
+    def open_palette(self) -> None:
+        """Open the command palette."""
+        acts = [self.actions_by_id[act.id] for act in ACTS if act.id != "palette"]
+        Palette(self.bridge, acts, self).show()
+
+    def open_help(self) -> None:
+        """Show what mouse and keys do."""
+        KeysHelp(self.bridge, list(self.actions_by_id.values()), self).exec()
+
+    def switch_look(self) -> None:
+        """Change between the dark and the light look."""
+        self.theme = theme_named("light" if self.theme.look == "dark" else "dark")
+        dress(self.theme)
+        self.stage.set_theme(self.theme)
+        for part in (self.title, self.rail, self.status):
+            part.set_theme(self.theme)
+        self.refresh_frame()
+        self.panel.refresh()
+
+    # Frame -----------------------------------------------------------------------------------------------------------------
+
+    def _put_together(self) -> None:
+        central = QWidget()
+        central.setObjectName("central")
+        outer = QVBoxLayout(central)
+        outer.setContentsMargins(0, 0, 0, 0)
+        outer.setSpacing(0)
+        middle = QHBoxLayout()
+        middle.setSpacing(0)
+        middle.addWidget(self.rail)
+        middle.addWidget(self.views, 1)
+        middle.addWidget(self._stack)
+        outer.addWidget(self.title)
+        outer.addLayout(middle, 1)
+        outer.addWidget(self.status)
+        self.setCentralWidget(central)
+
+    def _make_menu(self) -> QMenu:
+        menu = QMenu(self)
+        menu.setObjectName("menu")
+        for act in ACTS:
+            if act.menu and act.id != "quit":
+                menu.addAction(self.actions_by_id[act.id])
+        recent = menu.addMenu(self.bridge.word("recent"))
+        recent.setToolTipsVisible(True)
+        recent.aboutToShow.connect(lambda: self.documents.fill_recent(recent))
+        menu.addSeparator()
+        for name in ("four_views", "fit", "crosshair", "contours", "look", "help", "quit"):
+            menu.addAction(self.actions_by_id[name])
+        return menu
+
+    # Following the session -------------------------------------------------------------------------------------------------
+
+    def _renew(self) -> None:
+        if self.bridge.session.view.step not in STEPS:
+            self.go("study")
+        self.stage.refresh()
+        self._on_case()
+        self._show_step()
+
+    def _on_case(self) -> None:
+        self.bridge.session.want(wanted_keys(self.bridge), "window")
+        self.refresh_frame()
+
+    def _on_view(self, names: frozenset[str]) -> None:
+        if "step" in names:
+            self._show_step()
+
+    def _show_step(self) -> None:
+        step = self.bridge.session.view.step
+        self._stack.setCurrentWidget(self._panels[step])
+        self.views.use_layout(LAYOUT_OF_STEP[step])
+        self.refresh_frame()
+
+    # Qt --------------------------------------------------------------------------------------------------------------------
+
+    def dragEnterEvent(self, event: QDragEnterEvent) -> None:
+        if event.mimeData().hasUrls():
+            event.acceptProposedAction()
+
+    def dropEvent(self, event: QDropEvent) -> None:
+        path = Path(event.mimeData().urls()[0].toLocalFile())
+        event.acceptProposedAction()
+        if path.suffix == SUFFIX:
+            QTimer.singleShot(0, lambda: self.documents.open(path))
+        else:
+            self.go("study")
+            study = self._panels["study"]
+            assert isinstance(study, StudyPanel)  # noqa: S101 - the table above says so
+            study.scan(path)
+
+    def closeEvent(self, event: QCloseEvent) -> None:
+        if not self.documents.may_leave():
+            event.ignore()
+            return
+        self.views.save_state()
+        self.status.cancel_jobs()
+        self.bridge.close(discard=True)
+        self.views.volume.release()
+        event.accept()
+
+
+def dress(theme: Theme) -> None:
+    """Give the application a theme."""
+    application = QApplication.instance()
+    application.setPalette(palette(theme))
+    application.setStyleSheet(style_sheet(theme, (resource_folder() / "icons").as_posix()))

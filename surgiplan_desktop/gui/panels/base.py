@@ -1,0 +1,102 @@
+"""What every panel is: a title, groups, and one primary button at the foot that does the next thing."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import Qt, QTimer, Signal
+from PySide6.QtWidgets import QFrame, QPushButton, QScrollArea, QVBoxLayout, QWidget
+
+from surgiplan_desktop.gui.bridge import Bridge
+from surgiplan_desktop.gui.viewports.stage import Stage
+from surgiplan_desktop.gui.widgets.layout import label, line
+
+PANEL_PX = 320
+
+
+class Panel(QWidget):
+    """The panel of a step. Subclasses fill ``self.body``, read the session in :meth:`refresh`, and act in :meth:`act`."""
+
+    #: The step's id.
+    step = ""
+    #: Another step is wanted.
+    go = Signal(str)
+
+    def __init__(self, bridge: Bridge, stage: Stage) -> None:
+        super().__init__()
+        self.bridge = bridge
+        self.stage = stage
+        self.setObjectName("panelFrame")
+        self.setFixedWidth(PANEL_PX)
+        outer = QVBoxLayout(self)
+        outer.setContentsMargins(0, 0, 0, 0)
+        outer.setSpacing(0)
+        scroll = QScrollArea()
+        scroll.setObjectName("panelScroll")
+        scroll.setWidgetResizable(True)
+        scroll.setFrameShape(QFrame.Shape.NoFrame)
+        scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        inside = QWidget()
+        inside.setObjectName("panelBody")
+        self.body = QVBoxLayout(inside)
+        self.body.setContentsMargins(12, 12, 14, 12)
+        self.body.setSpacing(8)
+        self.body.addWidget(label(self.word(f"step_{self.step}"), "title"))
+        self.content = QVBoxLayout()
+        self.content.setSpacing(8)
+        self.body.addLayout(self.content)
+        self.body.addStretch(1)
+        scroll.setWidget(inside)
+        outer.addWidget(scroll, 1)
+        outer.addWidget(line())
+        foot = QVBoxLayout()
+        foot.setContentsMargins(12, 8, 12, 10)
+        foot.setSpacing(6)
+        self._reason = label("", "small", f"{self.step}_reason")
+        self.primary = QPushButton()
+        self.primary.setObjectName(f"{self.step}_primary")
+        self.primary.setProperty("role", "primary")
+        self.primary.setCursor(Qt.CursorShape.PointingHandCursor)
+        self.primary.clicked.connect(self.act)
+        foot.addWidget(self._reason)
+        foot.addWidget(self.primary)
+        outer.addLayout(foot)
+        self._late = QTimer(self)
+        self._late.setSingleShot(True)
+        self._late.setInterval(0)
+        self._late.timeout.connect(self._refresh_if_seen)
+        bridge.session_replaced.connect(self.renew)
+        bridge.case_changed.connect(self._late.start)
+        bridge.results_changed.connect(self._late.start)
+        self.build()
+
+    def word(self, name: str, /, **parameters: str | float | bool) -> str:
+        """Return the text ``[ui.<name>]``."""
+        return self.bridge.word(name, **parameters)
+
+    def build(self) -> None:
+        """Make the widgets, once."""
+
+    def refresh(self) -> None:
+        """Show the state of the session."""
+
+    def act(self) -> None:
+        """Do the next thing."""
+
+    def renew(self) -> None:
+        """Another case is open: forget what belonged to the one before."""
+        self._late.start()
+
+    def say_next(self, text: str, *, enabled: bool = True, reason: str = "") -> None:
+        """Name the primary button, and say why it cannot be pressed yet."""
+        self.primary.setText(text)
+        self.primary.setAccessibleName(text)
+        self.primary.setEnabled(enabled)
+        self._reason.setText(reason)
+        self._reason.setVisible(bool(reason))
+
+    def showEvent(self, event: object) -> None:
+        super().showEvent(event)
+        self.refresh()
+
+    def _refresh_if_seen(self) -> None:
+        if self.isVisible():
+            self.refresh()

@@ -1,0 +1,1 @@
+"""Tools that act on the views: one is active at a time."""

@@ -1,0 +1,1 @@
+"""Views of the patient: slices and 3D."""

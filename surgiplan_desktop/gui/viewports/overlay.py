@@ -1,0 +1,162 @@
+"""What every view paints over its picture: corners, orientation letters, scale bar, handles, marks, lines."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+from PySide6.QtCore import QPointF, QRectF, Qt
+from PySide6.QtGui import QColor, QFontMetricsF, QPainter, QPen, QPolygonF
+
+from surgiplan_desktop.base.arrays import FloatArray
+from surgiplan_desktop.gui.theme import NORMAL, SMALL, Theme, font
+from surgiplan_desktop.gui.tools.base import Handle
+
+MARGIN = 8.0
+_LETTERS = (("R", "L"), ("A", "P"), ("I", "S"))  # towards -x, +x; -y, +y; -z, +z of LPS
+
+
+def direction_letter(direction: FloatArray) -> str:
+    """Return the letter of the patient direction that a vector mostly points to (R L A P S I)."""
+    axis = int(np.argmax(np.abs(direction)))
+    return _LETTERS[axis][int(direction[axis] > 0.0)]
+
+
+class Overlay:
+    """Paints with a halo, so that words are readable on white bone and on black air."""
+
+    def __init__(self, painter: QPainter, width: float, height: float, theme: Theme) -> None:
+        self._painter = painter
+        self._width, self._height = width, height
+        self._theme = theme
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+
+    def words(self, text: str, x: float, y: float, *, role: str = "view/text", size: int = SMALL, bold: bool = False) -> None:
+        """Write words with their left end and baseline at x, y."""
+        painter = self._painter
+        painter.setFont(font(size, bold=bold))
+        painter.setPen(self._theme.colour("view/halo", 0.75))
+        for dx, dy in ((-1, 0), (1, 0), (0, -1), (0, 1)):
+            painter.drawText(QPointF(x + dx, y + dy), text)
+        painter.setPen(self._theme.colour(role))
+        painter.drawText(QPointF(x, y), text)
+
+    def measure(self, text: str, size: int = SMALL, *, bold: bool = False) -> float:
+        """Return the width of words in px."""
+        return QFontMetricsF(font(size, bold=bold)).horizontalAdvance(text)
+
+    def corner(self, lines: Sequence[tuple[str, str]], *, right: bool, bottom: bool) -> None:
+        """Write lines of (words, colour role) in a corner."""
+        step = 16.0
+        y = self._height - MARGIN - step * (len(lines) - 1) if bottom else MARGIN + 11.0
+        for text, role in lines:
+            x = self._width - MARGIN - self.measure(text) if right else MARGIN
+            self.words(text, x, y, role=role)
+            y += step
+
+    def letters(self, right: FloatArray, down: FloatArray) -> None:
+        """Write the orientation letters at the middle of the four edges."""
+        size = NORMAL
+        half_x, half_y = self._width / 2.0, self._height / 2.0
+        for letter, x, y in (
+            (direction_letter(-right), MARGIN, half_y + 5.0),
+            (direction_letter(right), self._width - MARGIN - 9.0, half_y + 5.0),
+            (direction_letter(-down), half_x - 4.0, MARGIN + 11.0),
+            (direction_letter(down), half_x - 4.0, self._height - MARGIN),
+        ):
+            self.words(letter, x, y, size=size, bold=True)
+
+    def scale_bar(self, mm_per_px: float) -> None:
+        """Draw a bar of a round length at the bottom right, with its length in mm."""
+        if mm_per_px <= 0.0:
+            return
+        wanted = 90.0 * mm_per_px
+        power = 10.0 ** math.floor(math.log10(wanted))
+        length = max(step * power for step in (1.0, 2.0, 5.0) if step * power <= wanted)
+        pixels = length / mm_per_px
+        right, y = self._width - MARGIN, self._height - MARGIN
+        for colour, width in ((self._theme.colour("view/halo", 0.75), 4.0), (self._theme.colour("view/text"), 2.0)):
+            self._painter.setPen(QPen(colour, width))
+            self._painter.drawLine(QPointF(right - pixels, y), QPointF(right, y))
+            for x in (right - pixels, right):
+                self._painter.drawLine(QPointF(x, y - 4.0), QPointF(x, y))
+        text = f"{length:g} mm"
+        self.words(text, right - self.measure(text), y - 8.0)
+
+    def frame(self, role: str, *, strong: bool) -> None:
+        """Frame the view in the colour of its plane."""
+        self._painter.setPen(QPen(self._theme.colour(role, 1.0 if strong else 0.55), 2.0))
+        self._painter.setBrush(Qt.BrushStyle.NoBrush)
+        self._painter.drawRect(QRectF(0.0, 0.0, self._width, self._height).adjusted(1, 1, -1, -1))
+
+    def line(self, points: FloatArray, colour: QColor, width: float = 1.5, *, dashed: bool = False) -> None:
+        """Draw a polyline through points (n, 2) px, with a halo."""
+        polygon = QPolygonF([QPointF(x, y) for x, y in points])
+        self._painter.setBrush(Qt.BrushStyle.NoBrush)
+        self._painter.setPen(QPen(self._theme.colour("view/halo", 0.5), width + 1.6))
+        self._painter.drawPolyline(polygon)
+        self._painter.setPen(QPen(colour, width, Qt.PenStyle.DashLine if dashed else Qt.PenStyle.SolidLine))
+        self._painter.drawPolyline(polygon)
+
+    def cross(self, x: float, y: float, horizontal: str, vertical: str) -> None:
+        """Draw the crosshair with a gap at its centre; each line in the colour of the plane it stands for."""
+        gap = 14.0
+        for role, start, end in (
+            (horizontal, QPointF(0.0, y), QPointF(x - gap, y)),
+            (horizontal, QPointF(x + gap, y), QPointF(self._width, y)),
+            (vertical, QPointF(x, 0.0), QPointF(x, y - gap)),
+            (vertical, QPointF(x, y + gap), QPointF(x, self._height)),
+        ):
+            self._painter.setPen(QPen(self._theme.colour(role, 0.75), 1.0))
+            self._painter.drawLine(start, end)
+
+    def dot(self, x: float, y: float, role: str, radius: float = 3.0) -> None:
+        """Draw a small point."""
+        self._painter.setPen(QPen(self._theme.colour("view/halo", 0.8), 1.0))
+        self._painter.setBrush(self._theme.colour(role))
+        self._painter.drawEllipse(QPointF(x, y), radius, radius)
+
+    def handle(self, handle: Handle, x: float, y: float, *, hot: bool, held: bool) -> None:
+        """Draw a handle, glowing under the pointer, with its name and live value."""
+        painter, size = self._painter, 7.0 if hot or held else 5.5
+        colour = self._theme.colour(handle.role)
+        if hot or held:
+            painter.setPen(Qt.PenStyle.NoPen)
+            painter.setBrush(self._theme.colour(handle.role, 0.35))
+            painter.drawEllipse(QPointF(x, y), 13.0, 13.0)
+        painter.setPen(QPen(self._theme.colour("view/halo", 0.9), 1.5))
+        painter.setBrush(colour)
+        if handle.shape == "diamond":
+            corners = ((0, -1.3), (1.3, 0), (0, 1.3), (-1.3, 0))
+            painter.drawPolygon(QPolygonF([QPointF(x + size * dx, y + size * dy) for dx, dy in corners]))
+        elif handle.shape == "ring":
+            painter.setBrush(Qt.BrushStyle.NoBrush)
+            painter.setPen(QPen(self._theme.colour("view/halo", 0.9), 5.0))
+            painter.drawEllipse(QPointF(x, y), size, size)
+            painter.setPen(QPen(colour, 2.5))
+            painter.drawEllipse(QPointF(x, y), size, size)
+        else:
+            painter.drawEllipse(QPointF(x, y), size, size)
+        if hot or held:
+            lines = [text for text in (handle.text, handle.value) if text]
+            widest = max((self.measure(text) for text in lines), default=0.0)
+            left = x + 16.0 if x + 16.0 + widest < self._width else x - 16.0 - widest
+            for row, text in enumerate(lines):
+                self.words(text, left, y - 4.0 + 16.0 * row, bold=row == 0)
+
+    def empty(self, lines: Sequence[str]) -> None:
+        """Say in the middle what to do when there is nothing to show."""
+        self._painter.setFont(font(NORMAL))
+        self._painter.setPen(self._theme.colour("view/text", 0.8))
+        area = QRectF(16.0, 0.0, self._width - 32.0, self._height)
+        self._painter.drawText(area, Qt.AlignmentFlag.AlignCenter | Qt.TextFlag.TextWordWrap, "\n".join(lines))
+
+
+def handle_at(handles: Sequence[Handle], screen: FloatArray, x: float, y: float, reach: float) -> Handle | None:
+    """Return the handle whose point on the screen (n, 2) is nearest to x, y within reach, or None."""
+    if not handles:
+        return None
+    distance = np.hypot(screen[:, 0] - x, screen[:, 1] - y)
+    best = int(np.argmin(distance))
+    return handles[best] if distance[best] <= reach else None

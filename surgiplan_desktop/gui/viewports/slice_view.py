@@ -1,0 +1,392 @@
+"""Axial, coronal and sagittal slices in radiological convention: the patient's right is on the left of the screen."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+from PySide6.QtCore import QPointF, Qt, Signal
+from PySide6.QtGui import QImage, QKeyEvent, QLineF, QMouseEvent, QPainter, QPaintEvent, QPen, QWheelEvent
+from PySide6.QtWidgets import QWidget
+
+from surgiplan_desktop.base.arrays import FloatArray
+from surgiplan_desktop.base.spaces import Plane
+from surgiplan_desktop.gui.tools.base import GRAB_PX, Handle
+from surgiplan_desktop.gui.viewports.overlay import Overlay, handle_at
+from surgiplan_desktop.gui.viewports.stage import Stage
+from surgiplan_desktop.scene.contours import section_segments
+from surgiplan_desktop.scene.slices import OUTSIDE, SliceGrid, to_grey
+from surgiplan_desktop.scene.wanted import Outline
+
+#: Marks and handles are drawn on slices that are nearer than this (mm).
+NEAR_MM: Final = 3.0
+
+
+@dataclass(frozen=True, slots=True)
+class Orientation:
+    """A slice direction: its name, LPS axis it runs along, and what right and down on the screen mean in LPS."""
+
+    name: str
+    axis: int
+    right: tuple[float, float, float]
+    down: tuple[float, float, float]
+    horizontal: str
+    vertical: str
+
+
+ORIENTATIONS: Final = {
+    "axial": Orientation("axial", 2, (1, 0, 0), (0, 1, 0), "plane/coronal", "plane/sagittal"),
+    "coronal": Orientation("coronal", 1, (1, 0, 0), (0, 0, -1), "plane/axial", "plane/sagittal"),
+    "sagittal": Orientation("sagittal", 0, (0, 1, 0), (0, 0, -1), "plane/axial", "plane/coronal"),
+}
+
+
+class SliceView(QWidget):
+    """One slice. Scroll, zoom, pan, window and level as in PACS viewers; a click moves the linked crosshair."""
+
+    maximise = Signal()
+
+    def __init__(self, stage: Stage, orientation: str, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._stage = stage
+        self.orientation = ORIENTATIONS[orientation]
+        self._right = np.array(self.orientation.right, dtype=np.float64)
+        self._down = np.array(self.orientation.down, dtype=np.float64)
+        self._normal = np.eye(3)[self.orientation.axis]
+        self._centre = np.zeros(3)
+        self._mm_per_px = 1.0
+        self._fitted = False
+        self._values: np.ndarray | None = None
+        self._value_key: tuple[object, ...] = ()
+        self._image = QImage()
+        self._image_key: tuple[object, ...] = ()
+        self._sections: dict[tuple[int, float], tuple[object, FloatArray]] = {}
+        self._press: tuple[str, QPointF, object] | None = None
+        self._pointer: QPointF | None = None
+        self._hot: Handle | None = None
+        self._space = False
+        self.setObjectName(f"view_{orientation}")
+        self.setAccessibleName(stage.bridge.word(f"view_{orientation}"))
+        self.setFocusPolicy(Qt.FocusPolicy.ClickFocus)
+        self.setMouseTracking(True)
+        self.setMinimumSize(80, 80)
+        stage.volumes_changed.connect(self._on_volumes)
+        for signal in (stage.picture_changed, stage.view_changed, stage.handles_changed, stage.theme_changed):
+            signal.connect(self.update)
+
+    # Geometry --------------------------------------------------------------------------------------------------------------
+
+    @property
+    def position(self) -> float:
+        """Position of the slice along its axis, mm LPS."""
+        return float(self._stage.crosshair[self.orientation.axis])
+
+    def to_screen(self, points: FloatArray) -> FloatArray:
+        """LPS points (n, 3) to px (n, 2)."""
+        relative = np.atleast_2d(points) - self._centre
+        middle = np.array([self.width() / 2.0, self.height() / 2.0])
+        return np.c_[relative @ self._right, relative @ self._down] / self._mm_per_px + middle
+
+    def to_lps(self, x: float, y: float) -> FloatArray:
+        """Return the LPS point of the slice under a px."""
+        point = (
+            self._centre
+            + self._right * ((x - self.width() / 2.0) * self._mm_per_px)
+            + self._down * ((y - self.height() / 2.0) * self._mm_per_px)
+        )
+        point[self.orientation.axis] = self.position
+        return point
+
+    def fit(self) -> None:
+        """Show the whole scan."""
+        bounds = self._stage.bounds
+        if bounds is None or self.width() < 10:
+            return
+        low, high = bounds
+        size = high - low
+        across, along = abs(float(self._right @ size)), abs(float(self._down @ size))
+        self._centre = (low + high) / 2.0
+        self._mm_per_px = max(across / max(self.width() - 16, 1), along / max(self.height() - 16, 1), 0.02)
+        self._fitted = True
+        self.update()
+
+    def focus_on(self, point_lps: FloatArray, span_mm: float) -> None:
+        """Centre a point and show a span of mm around it."""
+        self._centre = np.array(point_lps, dtype=np.float64)
+        self._mm_per_px = span_mm / max(min(self.width(), self.height()), 50)
+        self._fitted = True
+        self.update()
+
+    def zoom(self, factor: float, at: QPointF | None = None) -> None:
+        """Zoom in by a factor (> 1 nearer); the point under ``at`` stays."""
+        at = at or QPointF(self.width() / 2.0, self.height() / 2.0)
+        before = self.to_lps(at.x(), at.y())
+        self._mm_per_px = float(np.clip(self._mm_per_px / factor, 0.01, 10.0))
+        after = self.to_lps(at.x(), at.y())
+        self._centre = self._centre + before - after
+        self.update()
+
+    def scroll(self, slices: int) -> None:
+        """Go on by so many slices (of the volume's spacing) towards superior, posterior or left."""
+        step = 1.0
+        for volume in self._stage.volumes[:1]:
+            columns = np.abs(volume.affine.linear[self.orientation.axis])
+            step = float(columns.max())
+        point = self._stage.crosshair
+        point[self.orientation.axis] += slices * step
+        bounds = self._stage.bounds
+        if bounds is not None:
+            point = np.clip(point, bounds[0], bounds[1])
+        self._stage.look_at(point)
+
+    # Painting --------------------------------------------------------------------------------------------------------------
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        painter = QPainter(self)
+        overlay = Overlay(painter, self.width(), self.height(), self._stage.theme)
+        painter.fillRect(self.rect(), Qt.GlobalColor.black)
+        if self._stage.bounds is None:
+            painter.fillRect(self.rect(), self._stage.theme.colour("view/low"))
+            overlay.empty([self._stage.bridge.word("empty_slices")])
+            overlay.frame(f"plane/{self.orientation.name}", strong=False)
+            painter.end()
+            return
+        if not self._fitted:
+            self.fit()
+        self._draw_grey(painter)
+        if self._stage.bridge.session.view.contours:
+            self._draw_outlines(painter)
+        self._draw_lines(overlay)
+        if self._stage.crosshair_shown:
+            x, y = self.to_screen(self._stage.crosshair)[0]
+            overlay.cross(x, y, self.orientation.horizontal, self.orientation.vertical)
+        self._draw_handles(overlay)
+        self._draw_corners(overlay)
+        overlay.frame(f"plane/{self.orientation.name}", strong=self.hasFocus())
+        painter.end()
+
+    def _draw_grey(self, painter: QPainter) -> None:
+        sampler = self._stage.sampler
+        if sampler is None:
+            return
+        ratio = self.devicePixelRatioF()
+        width, height = round(self.width() * ratio), round(self.height() * ratio)
+        key = (id(sampler), width, height, self._mm_per_px, self.position, *self._centre)
+        if key != self._value_key:
+            step = self._mm_per_px / ratio
+            first = self.to_lps(0.5 / ratio, 0.5 / ratio)
+            self._values = sampler.sample(SliceGrid(first, self._right * step, self._down * step, width, height))
+            self._value_key = key
+        window, level = self._stage.window_level
+        image_key = (*key, window, level)
+        if image_key != self._image_key and self._values is not None:
+            grey = to_grey(self._values, window, level)
+            self._image = QImage(grey.tobytes(), width, height, width, QImage.Format.Format_Grayscale8).copy()
+            self._image.setDevicePixelRatio(ratio)
+            self._image_key = image_key
+        painter.drawImage(QPointF(0.0, 0.0), self._image)
+
+    def _section(self, outline: Outline) -> FloatArray:
+        key = (id(outline.mesh), self.position)
+        kept = self._sections.get(key)
+        if kept is None or kept[0] is not outline.mesh:
+            if len(self._sections) > 60:
+                self._sections.clear()
+            plane = Plane(self._normal * self.position, self._normal)
+            kept = (outline.mesh, section_segments(outline.mesh, plane))
+            self._sections[key] = kept
+        return kept[1]
+
+    def _draw_outlines(self, painter: QPainter) -> None:
+        hovered = None
+        if self._pointer is not None and self._press is None:
+            hovered = self._stage.bone_at(self.to_lps(self._pointer.x(), self._pointer.y()))
+        for outline in self._stage.picture.outlines:
+            segments = self._section(outline)
+            if not len(segments):
+                continue
+            ends = self.to_screen(segments.reshape(-1, 3)).reshape(-1, 4)
+            lines = [QLineF(*row) for row in ends.tolist()]
+            strong = hovered is not None and (outline.name, outline.side) == (hovered.bone, hovered.side)
+            pen = QPen(self._stage.theme.colour(outline.role), 2.5 if strong else 1.0 if outline.thin else 1.5)
+            pen.setCapStyle(Qt.PenCapStyle.RoundCap)
+            painter.setPen(pen)
+            painter.drawLines(lines)
+
+    def _draw_lines(self, overlay: Overlay) -> None:
+        if self.orientation.name != "coronal":
+            return
+        for line in self._stage.picture.lines:
+            colour = self._stage.theme.colour(line.role)
+            overlay.line(self.to_screen(line.points_lps), colour, dashed=line.dashed)
+
+    def handles_shown(self) -> tuple[Handle, ...]:
+        """Return the handles that this slice shows."""
+        shown = []
+        for handle in self._stage.tool.handles():
+            apart = abs(float(handle.point_lps[self.orientation.axis]) - self.position)
+            if apart <= NEAR_MM or (handle.everywhere and self.orientation.name == "coronal"):
+                shown.append(handle)
+        return tuple(shown)
+
+    def _draw_handles(self, overlay: Overlay) -> None:
+        held = self._press[2] if self._press is not None and self._press[0] == "handle" else None
+        for handle in self.handles_shown():
+            x, y = self.to_screen(handle.point_lps)[0]
+            is_held = isinstance(held, Handle) and held.id == handle.id
+            overlay.handle(handle, x, y, hot=self._hot is not None and self._hot.id == handle.id, held=is_held)
+
+    def _draw_corners(self, overlay: Overlay) -> None:
+        word = self._stage.bridge.word
+        case = self._stage.bridge.case
+        direction = ("direction_left", "direction_posterior", "direction_superior")[self.orientation.axis]
+        opposite = ("direction_right", "direction_anterior", "direction_inferior")[self.orientation.axis]
+        way = word(direction if self.position >= 0 else opposite)
+        top = [
+            (word(f"view_{self.orientation.name}"), f"plane/{self.orientation.name}"),
+            (f"{abs(self.position):.1f} mm {way}", "view/text"),
+        ]
+        overlay.corner(top, right=False, bottom=False)
+        side = case.intake.side
+        tag = [(case.code, "view/text")] if case.code else []
+        if side is not None:
+            tag.append((word(f"side_{side}"), f"side/{side}"))
+        overlay.corner(tag, right=True, bottom=False)
+        bottom = []
+        if self._pointer is not None and self._press is None:
+            bottom.append((self._probe(self._pointer), "view/text"))
+        if self._stage.sampler is not None:
+            window, level = self._stage.window_level
+            bottom.append((word("window_level", window=round(window), level=round(level)), "view/text"))
+        overlay.corner(bottom, right=False, bottom=True)
+        overlay.letters(self._right, self._down)
+        overlay.scale_bar(self._mm_per_px)
+
+    def _probe(self, at: QPointF) -> str:
+        ratio = self.devicePixelRatioF()
+        row, column = int(at.y() * ratio), int(at.x() * ratio)
+        if self._values is None or not (0 <= row < self._values.shape[0] and 0 <= column < self._values.shape[1]):
+            return ""
+        value = self._values[row, column]
+        bone = self._stage.bone_at(self.to_lps(at.x(), at.y()))
+        name = "" if bone is None else self._stage.bridge.word(f"side_{bone.side}") + " " + self._stage.bridge.word(bone.bone)
+        return ("" if value == OUTSIDE else f"{value:.0f} HU  ") + name
+
+    # Pointer and keys ------------------------------------------------------------------------------------------------------
+
+    def mousePressEvent(self, event: QMouseEvent) -> None:
+        at = event.position()
+        if event.button() == Qt.MouseButton.RightButton:
+            self._press = ("window", at, self._stage.window_level)
+        elif event.button() == Qt.MouseButton.MiddleButton or (event.button() == Qt.MouseButton.LeftButton and self._space):
+            self._press = ("pan", at, self._centre.copy())
+            self.setCursor(Qt.CursorShape.ClosedHandCursor)
+        elif event.button() == Qt.MouseButton.LeftButton and self._stage.bounds is not None:
+            handle = self._handle_under(at)
+            if handle is not None:
+                self._press = ("handle", at, handle)
+                self._stage.tool.press(handle.id)
+            elif not self._stage.tool.click(self.to_lps(at.x(), at.y())):
+                self._press = ("cross", at, None)
+                self._stage.look_at(self.to_lps(at.x(), at.y()))
+
+    def mouseMoveEvent(self, event: QMouseEvent) -> None:
+        at = event.position()
+        self._pointer = at
+        if self._press is None:
+            self._hot = self._handle_under(at)
+            self.setCursor(self._cursor())
+            self.update()
+            return
+        kind, start, what = self._press
+        delta = at - start
+        if kind == "window":
+            window, level = what
+            self._stage.set_window_level(window + 4.0 * delta.x(), level - 4.0 * delta.y())
+        elif kind == "pan":
+            self._centre = what - (self._right * delta.x() + self._down * delta.y()) * self._mm_per_px
+            self.update()
+        elif kind == "cross":
+            self._stage.look_at(self.to_lps(at.x(), at.y()))
+        elif isinstance(what, Handle):
+            moved = what.point_lps + (self._right * delta.x() + self._down * delta.y()) * self._mm_per_px
+            self._stage.tool.drag(what.id, moved)
+
+    def mouseReleaseEvent(self, event: QMouseEvent) -> None:
+        press, self._press = self._press, None
+        if press is not None and isinstance(press[2], Handle):
+            self._stage.tool.release(press[2].id)
+        self.setCursor(self._cursor())
+        self.update()
+
+    def mouseDoubleClickEvent(self, event: QMouseEvent) -> None:
+        if event.button() == Qt.MouseButton.LeftButton:
+            self.maximise.emit()
+
+    def wheelEvent(self, event: QWheelEvent) -> None:
+        turn = event.angleDelta().y() or event.pixelDelta().y() * 3
+        if event.modifiers() & Qt.KeyboardModifier.ControlModifier:
+            self.zoom(1.15 ** (turn / 120.0), event.position())
+        elif turn:
+            self.scroll(round(turn / 120.0) or (1 if turn > 0 else -1))
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        steps = {Qt.Key.Key_Up: 1, Qt.Key.Key_Down: -1, Qt.Key.Key_PageUp: 10, Qt.Key.Key_PageDown: -10}
+        ends = {Qt.Key.Key_Home: 100_000, Qt.Key.Key_End: -100_000}
+        shift = bool(event.modifiers() & Qt.KeyboardModifier.ShiftModifier)
+        pans = {
+            Qt.Key.Key_Left: (-1, 0), Qt.Key.Key_Right: (1, 0), Qt.Key.Key_Up: (0, -1), Qt.Key.Key_Down: (0, 1),
+        }  # fmt: skip
+        key = event.key()
+        if key == Qt.Key.Key_Space:
+            self._space = True
+            self.setCursor(Qt.CursorShape.OpenHandCursor)
+        elif shift and key in pans:
+            x, y = pans[key]
+            self._centre = self._centre + (self._right * x + self._down * y) * 20.0 * self._mm_per_px
+            self.update()
+        elif key in {**steps, **ends}:
+            self.scroll({**steps, **ends}[key])
+        elif key in (Qt.Key.Key_Plus, Qt.Key.Key_Equal):
+            self.zoom(1.25)
+        elif key == Qt.Key.Key_Minus:
+            self.zoom(0.8)
+        elif key == Qt.Key.Key_F:
+            self.fit()
+        else:
+            super().keyPressEvent(event)
+
+    def keyReleaseEvent(self, event: QKeyEvent) -> None:
+        if event.key() == Qt.Key.Key_Space and not event.isAutoRepeat():
+            self._space = False
+            self.setCursor(self._cursor())
+        super().keyReleaseEvent(event)
+
+    def leaveEvent(self, event: object) -> None:
+        self._pointer = None
+        self._hot = None
+        self.update()
+
+    def resizeEvent(self, event: object) -> None:
+        super().resizeEvent(event)
+        self.fit()
+
+    def _handle_under(self, at: QPointF) -> Handle | None:
+        handles = self.handles_shown()
+        if not handles:
+            return None
+        screen = self.to_screen(np.array([handle.point_lps for handle in handles]))
+        return handle_at(handles, screen, at.x(), at.y(), GRAB_PX)
+
+    def _cursor(self) -> Qt.CursorShape:
+        if self._space:
+            return Qt.CursorShape.OpenHandCursor
+        if self._stage.tool.mode:
+            return Qt.CursorShape.CrossCursor
+        return Qt.CursorShape.PointingHandCursor if self._hot is not None else Qt.CursorShape.ArrowCursor
+
+    def _on_volumes(self) -> None:
+        self._fitted = False
+        self._sections.clear()
+        self.update()

@@ -1,0 +1,181 @@
+"""What can be drawn in 3D, as plain descriptions, and the VTK actors that draw them. Works without Qt and off screen."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+from vtkmodules.util.numpy_support import numpy_to_vtk, numpy_to_vtkIdTypeArray
+from vtkmodules.vtkCommonCore import vtkPoints
+from vtkmodules.vtkCommonDataModel import vtkCellArray, vtkPolyData
+from vtkmodules.vtkFiltersCore import vtkPolyDataNormals, vtkTubeFilter
+from vtkmodules.vtkFiltersSources import vtkSphereSource
+from vtkmodules.vtkRenderingCore import vtkActor, vtkGlyph3DMapper, vtkPolyDataMapper
+
+from surgiplan_desktop.base.arrays import FloatArray
+from surgiplan_desktop.model.mesh import Mesh
+
+Rgb = tuple[float, float, float]
+#: Gives the colour of a role such as ``"bone/tibia"``.
+Colours = Callable[[str], Rgb]
+
+#: Corners sharper than this are drawn as edges on printed and cut parts (deg).
+EDGE_DEG: Final = 35.0
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Surface:
+    """A closed surface; ``sharp`` draws edges as edges (guides, implants, cut pieces), ``updating`` greys it."""
+
+    mesh: Mesh
+    role: str
+    opacity: float = 1.0
+    sharp: bool = False
+    updating: bool = False
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Tubes:
+    """Straight segments, shape (n, 2, 3), mm LPS, drawn as rods of a radius in mm: axes, pins, screws, hinge."""
+
+    segments: FloatArray
+    radius_mm: float
+    role: str
+    opacity: float = 1.0
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Points:
+    """Points, shape (n, 3), mm LPS, drawn as balls."""
+
+    points: FloatArray
+    radius_mm: float
+    role: str
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Patch:
+    """A flat polygon, shape (n, 3), mm LPS, seen through: a plane."""
+
+    corners: FloatArray
+    role: str
+    opacity: float = 0.35
+
+
+Item = Surface | Tubes | Points | Patch
+
+
+def vertex_normals(mesh: Mesh) -> FloatArray:
+    """Return unit normals of the vertices, weighted by triangle area, shape (n, 3)."""
+    corners = mesh.vertices[mesh.faces]
+    weighted = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
+    total = np.empty_like(mesh.vertices)
+    index = mesh.faces.ravel(order="F")
+    for axis in range(3):
+        total[:, axis] = np.bincount(index, np.tile(weighted[:, axis], 3), minlength=len(total))
+    length = np.linalg.norm(total, axis=1, keepdims=True)
+    normals: FloatArray = total / np.where(length > 0.0, length, 1.0)
+    return normals
+
+
+def _points(array: FloatArray) -> vtkPoints:
+    points = vtkPoints()
+    points.SetData(numpy_to_vtk(np.ascontiguousarray(array, dtype=np.float32), deep=True))
+    return points
+
+
+def _cells(index: np.ndarray[tuple[int, int], np.dtype[np.int32]]) -> vtkCellArray:
+    count, width = index.shape
+    cells = vtkCellArray()
+    offsets = np.arange(count + 1, dtype=np.int64) * width
+    cells.SetData(
+        numpy_to_vtkIdTypeArray(offsets, deep=True),
+        numpy_to_vtkIdTypeArray(np.ascontiguousarray(index, dtype=np.int64).ravel(), deep=True),
+    )
+    return cells
+
+
+def surface_data(mesh: Mesh, *, sharp: bool) -> vtkPolyData:
+    """Return the mesh with normals, ready to be drawn."""
+    data = vtkPolyData()
+    data.SetPoints(_points(mesh.vertices))
+    data.SetPolys(_cells(mesh.faces))
+    if sharp:
+        split = vtkPolyDataNormals()
+        split.SetInputData(data)
+        split.SetFeatureAngle(EDGE_DEG)
+        split.SplittingOn()
+        split.ConsistencyOff()
+        split.Update()
+        return split.GetOutput()
+    data.GetPointData().SetNormals(numpy_to_vtk(vertex_normals(mesh).astype(np.float32), deep=True))
+    return data
+
+
+def make_actor(item: Item, colours: Colours) -> vtkActor:
+    """Return the actor that draws an item."""
+    actor = vtkActor()
+    look = actor.GetProperty()
+    if isinstance(item, Surface):
+        mapper = vtkPolyDataMapper()
+        mapper.SetInputData(surface_data(item.mesh, sharp=item.sharp))
+        mapper.ScalarVisibilityOff()
+    elif isinstance(item, Tubes):
+        mapper = vtkPolyDataMapper()
+        mapper.SetInputConnection(_tubes(item).GetOutputPort())
+    elif isinstance(item, Points):
+        mapper = vtkGlyph3DMapper()
+        data = vtkPolyData()
+        data.SetPoints(_points(item.points))
+        ball = vtkSphereSource()
+        ball.SetRadius(item.radius_mm)
+        ball.SetThetaResolution(16)
+        ball.SetPhiResolution(12)
+        mapper.SetInputData(data)
+        mapper.SetSourceConnection(ball.GetOutputPort())
+        mapper.SetColorModeToDefault()
+    else:
+        mapper = vtkPolyDataMapper()
+        data = vtkPolyData()
+        data.SetPoints(_points(item.corners))
+        data.SetPolys(_cells(np.arange(len(item.corners), dtype=np.int32)[None, :]))
+        mapper.SetInputData(data)
+        look.LightingOff()
+    actor.SetMapper(mapper)
+    dress_actor(actor, item, colours)
+    return actor
+
+
+def dress_actor(actor: vtkActor, item: Item, colours: Colours) -> None:
+    """Give an actor the colour and opacity of its item (the geometry stays)."""
+    look = actor.GetProperty()
+    look.SetInterpolationToPhong()
+    look.SetAmbient(0.12)
+    look.SetDiffuse(0.88)
+    look.SetSpecular(0.12)
+    look.SetSpecularPower(18.0)
+    colour = colours(item.role)
+    if isinstance(item, Surface):
+        if item.updating:
+            grey = sum(colour) / 3.0
+            colour = (0.75 * grey + 0.25 * colour[0], 0.75 * grey + 0.25 * colour[1], 0.75 * grey + 0.25 * colour[2])
+        look.SetOpacity(item.opacity)
+        if item.opacity < 1.0:
+            look.BackfaceCullingOn()  # one layer of each translucent body: no sorting needed within it
+    elif not isinstance(item, Points):
+        look.SetOpacity(item.opacity)
+    look.SetColor(*colour)
+
+
+def _tubes(item: Tubes) -> vtkTubeFilter:
+    data = vtkPolyData()
+    data.SetPoints(_points(item.segments.reshape(-1, 3)))
+    data.SetLines(_cells(np.arange(2 * len(item.segments), dtype=np.int32).reshape(-1, 2)))
+    tubes = vtkTubeFilter()
+    tubes.SetInputData(data)
+    tubes.SetRadius(item.radius_mm)
+    tubes.SetNumberOfSides(14)
+    tubes.CappingOn()
+    return tubes
