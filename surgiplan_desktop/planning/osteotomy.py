@@ -112,7 +112,7 @@ def plan_osteotomy(
     after_landmarks = leg.moved(angle, post_jlca)
     after = measure_points(after_landmarks)
     scenarios = _scenarios(leg, step.target, pose_jlca)
-    limb = find_osteotomy(step, intake, scanned, before, after, after_landmarks, angle, pose_jlca, scenarios)
+    limb = find_osteotomy(intake, scanned, before, after, after_landmarks, angle, pose_jlca, scenarios)
     return OsteotomyPlan(
         step=step.id,
         side=step.side,

@@ -6,7 +6,6 @@ from math import atan2, degrees
 from typing import Literal
 
 from surgiplan_desktop.model.case import Finding, Intake
-from surgiplan_desktop.model.steps import OsteotomyStep
 from surgiplan_desktop.planning.axes import leg_frames
 from surgiplan_desktop.planning.limits import default_limits
 from surgiplan_desktop.planning.records import Landmarks, Measures, Scenario
@@ -15,7 +14,6 @@ Severity = Literal["note", "warn", "fail", "critical"]
 
 
 def find_osteotomy(
-    step: OsteotomyStep,
     intake: Intake,
     scanned: Measures,
     before: Measures,
@@ -30,7 +28,7 @@ def find_osteotomy(
         *_deformity(before),
         *_joint_line(pose_jlca, scenarios),
         *_standing(intake, scanned),
-        *_corrected_bone(step, before, after, angle_deg),
+        *_corrected_bone(before, after, angle_deg),
         *_corrected_limb(after, after_landmarks),
     ]
     return tuple(found)
@@ -112,7 +110,7 @@ def _standing(intake: Intake, scanned: Measures) -> list[Finding]:
     return found
 
 
-def _corrected_bone(step: OsteotomyStep, before: Measures, after: Measures, angle_deg: float) -> list[Finding]:
+def _corrected_bone(before: Measures, after: Measures, angle_deg: float) -> list[Finding]:
     limits, found = default_limits(), []
     if angle_deg > limits["osteotomy.angle_warn_deg"]:
         found.append(Finding("correction_large", "warn", (("angle_deg", angle_deg),)))

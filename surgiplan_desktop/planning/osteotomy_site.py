@@ -45,7 +45,7 @@ def propose_site(
     limits = default_limits()
     frame = tibial_frame(landmarks, frames)
     side = landmarks.side
-    medial_edge, lateral_plateau = (
+    medial_plateau, lateral_plateau = (
         _local(landmarks, frame, "medial_plateau_centre"),
         _local(landmarks, frame, "lateral_plateau_centre"),
     )
@@ -56,7 +56,7 @@ def propose_site(
     best: tuple[float, FloatArray, FloatArray] | None = None
     for number, depth in enumerate(np.arange(deepest, nearest - 0.5, -1.0)):
         progress.step(number, deepest - nearest + 1.0, "proposing_site")
-        start, hinge = _start_and_hinge(tibia, frame, side, float(medial_edge[1]) - float(depth), height)
+        start, hinge = _start_and_hinge(tibia, frame, side, float(medial_plateau[1]) - float(depth), height)
         clear = np.inf if tuberosity is None else _clearance(frame.to_local(tuberosity), start, hinge)
         if best is None or clear > best[0]:
             best = (clear, start, hinge)

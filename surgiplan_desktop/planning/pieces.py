@@ -38,7 +38,7 @@ def cut_pieces(step: OsteotomyStep, plan: OsteotomyPlan, tibia: Bone, *, progres
     whole = volume(proximal) + volume(distal)
     progress.step(1, 4, "cutting_pieces")
     if step.blade.kerf_mm > 0.0:
-        slab = kerf_slab(plan, cut, step.blade.kerf_mm)
+        slab = kerf_slab(cut, step.blade.kerf_mm)
         proximal = difference(proximal, slab, name=f"{name} proximal")
         progress.step(2, 4, "cutting_pieces")
         distal = difference(distal, slab, name=f"{name} distal")
@@ -55,7 +55,7 @@ def cut_pieces(step: OsteotomyStep, plan: OsteotomyPlan, tibia: Bone, *, progres
     return Pieces(proximal, distal, moved(distal, plan.correction), kerf_volume)
 
 
-def kerf_slab(plan: OsteotomyPlan, cut: CutSection, kerf_mm: float) -> Mesh:
+def kerf_slab(cut: CutSection, kerf_mm: float) -> Mesh:
     """Return the body that the blade takes out: from the hinge line medially, half the kerf on either side of the plane."""
     axes = np.column_stack([cut.medial, np.cross(cut.anterior, cut.medial), cut.anterior])
     frame = Frame(cut.origin_lps + cut.medial * _REACH_MM / 2.0, axes)

@@ -68,7 +68,7 @@ def golden_site(landmarks: Landmarks, motion: Affine | None = None, turn_deg: fl
     assert isinstance(frame, Frame)
     start, hinge = place(side, START, motion), place(side, HINGE, motion)
     # positive: the anterior end lies more lateral (posterolateral hinge)
-    tip = place(side, np.array(HINGE) + [np.sin(psi), 0.0, np.cos(psi)], motion)
+    tip = place(side, np.array(HINGE) + np.array([np.sin(psi), 0.0, np.cos(psi)]), motion)
     return OsteotomySite(side, frame, *parameters_from_points(frame, start, hinge, tip - hinge))
 
 

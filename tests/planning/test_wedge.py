@@ -32,7 +32,7 @@ def flat_plan(
     frames = leg_frames(points)
     assert frames.tibia is not None
     start, hinge = place(side, FLAT_START, motion), place(side, FLAT_HINGE, motion)
-    anterior = place(side, np.array(FLAT_HINGE) + [0, 0, 1], motion) - hinge
+    anterior = place(side, np.array(FLAT_HINGE) + np.array([0, 0, 1]), motion) - hinge
     values = parameters_from_points(frames.tibia, start, hinge, anterior)
     step = OsteotomyStep("mowhto-1", side, Target("angle", angle), "mowhto", "ct", None, *values, blade=Blade(kerf_mm=kerf))
     return step, plan_osteotomy(step, Intake(), points, frames, golden_site(points, motion))
