@@ -1,0 +1,76 @@
+"""``surgiplan phantom``: a procedural leg with known angles."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from surgiplan_desktop.app.make_phantom import truth_of, write_phantom
+from surgiplan_desktop.base.errors import UsageError
+from surgiplan_desktop.cli.command import Command, Outcome
+from surgiplan_desktop.cli.console import Console
+from surgiplan_desktop.model.anatomy import Side
+from surgiplan_desktop.phantom.parameters import LegParameters, resolve_angles
+
+_LATER = ("tilt", "syntax", "defect")
+_SHOWN = ("hka_deviation", "mldfa", "mpta", "jlca", "wbl", "slope_medial", "femoral_torsion", "tibial_torsion")
+
+
+def _add_arguments(parser: argparse.ArgumentParser) -> None:
+    default = LegParameters()
+    parser.add_argument("-o", "--output", required=True, metavar="DIR", help="folder to write to")
+    parser.add_argument("--side", choices=[str(side) for side in Side], default=str(Side.RIGHT))
+    parser.add_argument("--mldfa", type=float, metavar="DEG", help=f"80..95, default {default.mldfa_deg:g}")
+    parser.add_argument("--mpta", type=float, metavar="DEG", help=f"80..95, default {default.mpta_deg:g}")
+    parser.add_argument("--jlca", type=float, metavar="DEG", help=f"-2..6, opens laterally +, default {default.jlca_deg:g}")
+    parser.add_argument("--hka-deviation", type=float, metavar="DEG", help="varus -, valgus +; = MPTA - mLDFA - JLCA")
+    parser.add_argument("--slope", type=float, metavar="DEG", help=f"of both plateaus, default {default.slope_medial_deg:g}")
+    parser.add_argument("--femoral-torsion", type=float, metavar="DEG", default=default.femoral_torsion_deg)
+    parser.add_argument("--tibial-torsion", type=float, metavar="DEG", default=default.tibial_torsion_deg)
+    parser.add_argument("--spacing", type=float, metavar="MM", default=1.0, help="voxel edge, default 1.0")
+    parser.add_argument("--seed", type=int, default=0, help="of shape and noise")
+    parser.add_argument("--blocks", type=int, default=1, help="1 = whole leg, 3 = hip, knee and ankle")
+    parser.add_argument("--tilt", type=float, metavar="DEG", help="not in this version")
+    parser.add_argument("--syntax", metavar="NAME", help="not in this version")
+    parser.add_argument("--defect", metavar="NAME", help="not in this version")
+    parser.add_argument("--force", action="store_true", help="replace what is in the folder")
+
+
+def _run(options: argparse.Namespace, console: Console) -> Outcome:
+    for name in _LATER:
+        if getattr(options, name) is not None:
+            raise UsageError("phantom_option_later", option=f"--{name}")
+    angles = resolve_angles(options.mldfa, options.mpta, options.jlca, options.hka_deviation)
+    slope = LegParameters().slope_medial_deg if options.slope is None else options.slope
+    parameters = LegParameters(
+        side=Side(options.side),
+        mldfa_deg=angles.mldfa_deg,
+        mpta_deg=angles.mpta_deg,
+        jlca_deg=angles.jlca_deg,
+        slope_medial_deg=slope,
+        slope_lateral_deg=slope,
+        femoral_torsion_deg=options.femoral_torsion,
+        tibial_torsion_deg=options.tibial_torsion,
+        seed=options.seed,
+    )
+    written = write_phantom(
+        parameters,
+        Path(options.output),
+        spacing_mm=options.spacing,
+        blocks=options.blocks,
+        force=options.force,
+        progress=console,
+    )
+    data = {**truth_of(written.leg), "files": [str(path) for path in written.files]}
+    lines = [f"{parameters.side} leg in {Path(options.output).resolve()}: {len(written.files)} files"]
+    lines += [f"  {name:<16} {written.leg.truth_measures[name]:8.2f}" for name in _SHOWN]
+    return Outcome(data, tuple(lines))
+
+
+COMMAND = Command(
+    "phantom",
+    "Write a procedural leg with known angles: DICOM, labels, meshes, truth. RESEARCH USE ONLY.",
+    "surgiplan phantom -o leg --side right --mldfa 88 --mpta 83 --jlca 2",
+    _add_arguments,
+    _run,
+)

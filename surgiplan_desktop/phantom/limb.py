@@ -1,0 +1,189 @@
+"""A procedural leg: bones as fields and meshes in the patient's space, with its truth.
+
+The right leg is built in the leg frame (lateral, anterior, up) and put into LPS; the left one is its mirror image in the plane
+x = 0, vertex by vertex.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+
+from surgiplan_desktop.base.arrays import AnyArray, FloatArray
+from surgiplan_desktop.base.progress import SILENT, Progress
+from surgiplan_desktop.base.spaces import Affine, rotation_about
+from surgiplan_desktop.base.units import VERTEX_ROUNDING_MM
+from surgiplan_desktop.model.anatomy import BoneId, BoneName, Side
+from surgiplan_desktop.model.mesh import Mesh
+from surgiplan_desktop.phantom.fields import Field
+from surgiplan_desktop.phantom.meshing import mesh_of
+from surgiplan_desktop.phantom.parameters import LegParameters
+from surgiplan_desktop.phantom.skeleton import Placed, Skeleton, build_skeleton
+from surgiplan_desktop.phantom.tibia import fit_plane
+from surgiplan_desktop.phantom.truth import Points, femoral_points, patellar_points, tibial_points
+from surgiplan_desktop.phantom.truth_measures import Sizes, frames_of, measures_of
+
+#: Supine, legs slightly apart, foot turned out; the hip centre lies here in LPS on the right side (mm).
+HIP_CENTRE_LPS: Final = (-88.0, -12.0, -30.0)
+_TURN_OUT_DEG: Final = 7.0
+_ADDUCTION_DEG: Final = 2.0
+_LEAN_DEG: Final = 1.5
+#: Distal part of the femur and proximal part of the tibia in which the widths are taken (clinical.md A.1, sizes), mm.
+_FEMUR_WIDTH_BAND_MM: Final = 40.0
+_TIBIA_WIDTH_BAND_MM: Final = 15.0
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Solid:
+    """A bone as a field of LPS points, with the box (LPS, mm) that holds its surface."""
+
+    bone: BoneId
+    field: Field
+    lowest: FloatArray
+    highest: FloatArray
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Leg:
+    """A leg in the patient's space (LPS, mm).
+
+    Attributes
+    ----------
+    meshes
+        Closed, outward-oriented surfaces by bone.
+    solids
+        The same bones as fields.
+    truth_landmarks
+        Points by landmark id.
+    truth_measures
+        Values by measure id: in the bone plane, limb plane or none, as the contract of ``measure`` says.
+    truth_limb_plane
+        Values in the limb plane for those whose value is in a bone plane.
+    """
+
+    parameters: LegParameters
+    meshes: Mapping[BoneId, Mesh]
+    solids: tuple[Solid, ...]
+    truth_landmarks: Mapping[str, FloatArray]
+    truth_measures: Mapping[str, float | str]
+    truth_limb_plane: Mapping[str, float]
+
+    @property
+    def side(self) -> Side:
+        """Side of the leg."""
+        return self.parameters.side
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _InPatient:
+    """A field of the leg frame as a field of LPS points (mirrored for the left)."""
+
+    field: Field
+    leg_from_lps: Affine
+    mirrored: bool
+
+    def __call__(self, points: AnyArray) -> AnyArray:
+        matrix = self.leg_from_lps.matrix.astype(points.dtype)
+        if self.mirrored:
+            points = points * np.array([-1.0, 1.0, 1.0], dtype=points.dtype)
+        return self.field(points @ matrix[:3, :3].T + matrix[:3, 3])
+
+
+def lps_from_leg(skeleton: Skeleton) -> Affine:
+    """The pose of a right leg: leg frame (lateral, anterior, up) to LPS."""
+    hip = skeleton.femur.head
+    points_up = Affine.from_parts(np.diag([-1.0, -1.0, 1.0]), np.asarray(HIP_CENTRE_LPS) - np.array([-1.0, -1.0, 1.0]) * hip)
+    centre = np.asarray(HIP_CENTRE_LPS)
+    # Limb axis upright first, so that size and angles of the leg do not move the foot aside.
+    ankle = points_up(skeleton.lower.to_leg(skeleton.tibia.knee - np.array([0.0, 0.0, skeleton.tibia.length])))
+    aside = np.degrees(np.arctan2(ankle[0] - centre[0], centre[2] - ankle[2]))
+    upright = rotation_about(centre, np.array([0.0, 1.0, 0.0]), aside)
+    turn = rotation_about(centre, np.array([0.0, 0.0, 1.0]), -_TURN_OUT_DEG)
+    lean = rotation_about(centre, np.array([1.0, 0.0, 0.0]), _LEAN_DEG)
+    together = rotation_about(centre, np.array([0.0, 1.0, 0.0]), -_ADDUCTION_DEG)
+    return together @ lean @ turn @ upright @ points_up
+
+
+def build_leg(parameters: LegParameters, *, step_mm: float = 0.8, progress: Progress = SILENT) -> Leg:
+    """Build a leg with meshes and truth.
+
+    Parameters
+    ----------
+    parameters
+        The leg.
+    step_mm
+        Edge of the meshing lattice; vertices lie on the exact surface whatever the step.
+    """
+    progress.step(0, 8, "phantom_bones")
+    skeleton = build_skeleton(parameters)
+    pose = lps_from_leg(skeleton)
+    k = parameters.knee_width_mm / 77.0
+    head, lower = skeleton.femur.head, skeleton.lower
+    length = parameters.tibia_length_mm
+    own = Placed(skeleton.femur, np.eye(3), np.zeros(3))
+    jobs: list[tuple[BoneName, Placed, FloatArray, FloatArray]] = [
+        (BoneName.FEMUR, own, np.array([-60.0 * k, -58.0 * k, -28.0 * k]), np.array([85.0, 62.0 * k, head[2] + 45.0])),
+        (BoneName.TIBIA, lower, np.array([-55.0 * k, -45.0 * k, -length - 40.0]), np.array([55.0 * k, 48.0 * k, 28.0 * k])),
+        (BoneName.FIBULA, skeleton.fibula_field, np.array([-5.0, -70.0, -length - 55.0]), np.array([75.0, 40.0, 10.0])),
+        (BoneName.PATELLA, Placed(skeleton.patella, np.eye(3), np.zeros(3)), *_around(skeleton.patella.centre, 34.0 * k)),
+        (BoneName.TALUS, skeleton.talus_field, *_around(skeleton.tibia.distal.place + np.array([0.0, 0.0, -12.0]), 62.0)),
+        (BoneName.HIP, Placed(skeleton.hip, np.eye(3), np.zeros(3)), *_around(head, 105.0)),
+    ]
+    local: dict[BoneName, Mesh] = {}
+    in_leg: dict[BoneName, Mesh] = {}
+    for number, (bone, placed, low, high) in enumerate(jobs):
+        progress.step(1 + number, 8, "phantom_bones")
+        local[bone] = mesh_of(placed.field, low, high, step_mm)
+        in_leg[bone] = Mesh(placed.to_leg(local[bone].vertices), local[bone].faces)
+    progress.step(7, 8, "phantom_truth")
+    points: Points = {
+        **femoral_points(skeleton, in_leg[BoneName.FEMUR]),
+        **tibial_points(skeleton, local[BoneName.TIBIA], local[BoneName.FIBULA]),
+        **patellar_points(skeleton, in_leg[BoneName.PATELLA]),
+    }
+    measures, beside = measures_of(points, _sizes(skeleton, points, in_leg))
+    left = parameters.side is Side.LEFT
+    mirror = np.array([-1.0 if left else 1.0, 1.0, 1.0])
+    meshes, solids = {}, []
+    for bone, placed, _, _ in jobs:
+        name = BoneId(parameters.side, bone)
+        meshes[name] = _in_patient(in_leg[bone], pose, mirror)
+        box = meshes[name].vertices
+        solids.append(Solid(name, _InPatient(placed, pose.inverse(), left), box.min(axis=0), box.max(axis=0)))
+    progress.step(8, 8, "phantom_truth")
+    landmarks = {name: pose(point) * mirror for name, point in points.items()}
+    return Leg(parameters, meshes, tuple(solids), landmarks, measures, beside)
+
+
+def _around(centre: FloatArray, half: float) -> tuple[FloatArray, FloatArray]:
+    return centre - half, centre + half
+
+
+def _in_patient(mesh: Mesh, pose: Affine, mirror: FloatArray) -> Mesh:
+    """Round to the program's vertex grid; a mirror image has its faces turned so that they look outward."""
+    vertices = np.round(pose(mesh.vertices) / VERTEX_ROUNDING_MM) * VERTEX_ROUNDING_MM * mirror
+    return Mesh(vertices, mesh.faces if mirror[0] > 0 else np.ascontiguousarray(mesh.faces[:, [0, 2, 1]]))
+
+
+def _sizes(skeleton: Skeleton, points: Points, meshes: Mapping[BoneName, Mesh]) -> Sizes:
+    femur, tibia, _ = frames_of(points)
+    plateau, place = skeleton.tibia.plateau, skeleton.lower
+    normals = [place.directions(fit_plane(plateau.patch(facet))[1]) for facet in (plateau.medial, plateau.lateral)]
+
+    def width(mesh: Mesh, keep: AnyArray, across: FloatArray) -> float:
+        along = mesh.vertices[keep] @ across
+        return float(along.max() - along.min())
+
+    distal, proximal = meshes[BoneName.FEMUR], meshes[BoneName.TIBIA]
+    low, high = distal.vertices @ femur.up, proximal.vertices @ tibia.up
+    top = max(points[name] @ tibia.up for name in ("medial_spine", "lateral_spine"))
+    return Sizes(
+        skeleton.femur.head_radius,
+        width(distal, low < low.min() + _FEMUR_WIDTH_BAND_MM, femur.lateral),
+        width(proximal, high > top - _TIBIA_WIDTH_BAND_MM, tibia.lateral),
+        normals[0],
+        normals[1],
+    )

@@ -1,0 +1,138 @@
+"""Points of an implicit surface that have a definition: extreme points, saddles, sections, found to about 1e-4 mm."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from surgiplan_desktop.base.arrays import FloatArray, unit
+from surgiplan_desktop.phantom.fields import Field, gradient
+
+
+def heights_along(field: Field, starts: FloatArray, direction: FloatArray, reach_mm: float) -> FloatArray:
+    """First crossing into the solid from outside: distance of the surface along ``direction`` from points, shape (n,).
+
+    The ray starts at ``start + reach * direction`` and runs against ``direction`` over twice the reach; NaN where it meets
+    nothing.
+    """
+    high = np.full(len(starts), reach_mm)
+    found = np.zeros(len(starts), dtype=bool)
+    position = high.copy()
+    # Sphere tracing with a safety factor: fields are near, but not exactly, distances.
+    for _ in range(400):
+        live = ~found & (position > -reach_mm)
+        if not live.any():
+            break
+        value = field(starts[live] + position[live, None] * direction)
+        step = np.where(value < 1e-7, 0.0, np.maximum(0.6 * value, 1e-7))
+        position[live] -= step
+        found[live] = value < 1e-6
+    return np.where(found, position, np.nan)
+
+
+def extreme_point(field: Field, start: FloatArray, direction: FloatArray, window_mm: float = 8.0) -> FloatArray:
+    """Point of the surface that lies furthest along ``direction`` near ``start``, shape (3,)."""
+    axis = unit(direction)
+    across = unit(np.cross(axis, [0.0, 0.0, 1.0] if abs(axis[2]) < 0.9 else [1.0, 0.0, 0.0]))
+    along = np.cross(axis, across)
+    centre = np.asarray(start, dtype=np.float64)
+    window = window_mm
+    steps = np.linspace(-1.0, 1.0, 7)
+    u, v = (item.ravel() for item in np.meshgrid(steps, steps))
+    design = np.column_stack([np.ones_like(u), u, v, u * u, u * v, v * v])
+    for _ in range(12):
+        points = centre + window * (u[:, None] * across + v[:, None] * along)
+        heights = heights_along(field, points, axis, 30.0)
+        if np.isnan(heights).all():
+            raise ValueError("no surface along this direction")
+        best = int(np.nanargmax(heights))
+        move = np.array([u[best], v[best]])
+        near = ~np.isnan(heights) & (heights > np.nanmax(heights) - max(2.0 * window, 0.05))
+        if near.sum() >= 12 and window < 4.0:
+            c = np.linalg.lstsq(design[near], heights[near], rcond=None)[0]
+            hessian = np.array([[2 * c[3], c[4]], [c[4], 2 * c[5]]])
+            if np.linalg.eigvalsh(hessian).max() < 0:
+                newton = -np.linalg.solve(hessian, c[1:3])
+                if np.abs(newton).max() <= 1.0:
+                    move = newton
+        centre = centre + window * (move[0] * across + move[1] * along)
+        window = max(window * 0.5, 0.05)
+    height = float(heights_along(field, centre[None], axis, 30.0)[0])
+    return np.asarray(centre + height * axis, dtype=np.float64)
+
+
+def saddle_below(field: Field, start: FloatArray, up: FloatArray, lateral: FloatArray, window_mm: float = 6.0) -> FloatArray:
+    """Notch point: of the most distal points of the sections across ``lateral``, the highest one near ``start``, shape (3,)."""
+    forward = np.cross(up, lateral)
+    centre = np.asarray(start, dtype=np.float64)
+    steps = np.linspace(-1.0, 1.0, 7)
+    u, v = (item.ravel() for item in np.meshgrid(steps, steps))
+    design = np.column_stack([np.ones_like(u), u, v, u * u, u * v, v * v])
+    window = window_mm
+    for _ in range(12):
+        points = centre + window * (u[:, None] * lateral + v[:, None] * forward)
+        depth = heights_along(field, points, -up, 30.0)
+        c = np.linalg.lstsq(design, depth, rcond=None)[0]
+        # depth is a maximum along v (most distal) and a minimum along u (highest of them): a saddle has one Newton step.
+        hessian = np.array([[2 * c[3], c[4]], [c[4], 2 * c[5]]])
+        move = np.clip(-np.linalg.solve(hessian, c[1:3]), -1.0, 1.0)
+        centre = centre + window * (move[0] * lateral + move[1] * forward)
+        window = max(window * 0.5, 0.1)
+    depth = float(heights_along(field, centre[None], -up, 30.0)[0])
+    return np.asarray(centre - depth * up, dtype=np.float64)
+
+
+def bitangent(
+    field: Field, first: FloatArray, second: FloatArray, outward: FloatArray, lateral: FloatArray
+) -> tuple[FloatArray, FloatArray]:
+    """Contact points of the line that touches two bulges from outside, in the projection along ``outward x lateral``.
+
+    ``first`` is the medial start, ``second`` the lateral one; ``lateral`` and ``outward`` span the plane of projection.
+    """
+    direction = unit(outward)
+    for _ in range(8):
+        first = extreme_point(field, first, direction, 6.0)
+        second = extreme_point(field, second, direction, 6.0)
+        line = second - first
+        slope = (line @ outward) / (line @ lateral)
+        turned = unit(outward - slope * lateral)
+        if np.abs(turned - direction).max() < 1e-8:
+            break
+        direction = turned
+    return first, second
+
+
+def section_centroid(
+    field: Field, point: FloatArray, normal: FloatArray, reach_mm: float, seed: FloatArray | None = None, step_mm: float = 0.2
+) -> FloatArray:
+    """Area centroid of the loop that contains ``seed`` (or the point) in the section through ``point``, shape (3,).
+
+    The area is summed on a fine grid with partial cells at the edge, so the centroid is good to some hundredths of a step.
+    """
+    from scipy import ndimage
+
+    axis = unit(normal)
+    across = unit(np.cross(axis, [0.0, 1.0, 0.0]))
+    along = np.cross(axis, across)
+    steps = np.arange(-reach_mm, reach_mm + step_mm, step_mm)
+    u, v = np.meshgrid(steps, steps, indexing="ij")
+    points = point + u.ravel()[:, None] * across + v.ravel()[:, None] * along
+    values = field(points)
+    weight = np.clip(0.5 - values / step_mm, 0.0, 1.0).reshape(u.shape)
+    parts, _ = ndimage.label(weight > 0.0)
+    inside = parts[len(steps) // 2, len(steps) // 2]
+    if seed is not None:
+        offset = np.asarray(seed) - point
+        i, j = (round((float(offset @ axis_) + reach_mm) / step_mm) for axis_ in (across, along))
+        inside = parts[i, j]
+    if inside == 0:
+        raise ValueError("the section does not contain the seed")
+    weight = np.where(parts == inside, weight, 0.0)
+    total = weight.sum()
+    centroid = point + float((weight * u).sum() / total) * across + float((weight * v).sum() / total) * along
+    return np.asarray(centroid, dtype=np.float64)
+
+
+def normals_at(field: Field, points: FloatArray) -> FloatArray:
+    """Outward unit normals at points of the surface, shape (n, 3)."""
+    slope = gradient(field, points)
+    return slope / np.linalg.norm(slope, axis=1, keepdims=True)

@@ -1,0 +1,294 @@
+"""The tibia of a right leg: two plateau facets with their own slope, spines, tuberosity, triangular shaft, plafond, malleolus.
+
+Tibial frame P: origin on the plateau between the facets, third axis up: the ankle centre lies exactly ``length`` below the
+knee centre (midpoint of the spines dropped on the plateau plane).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from surgiplan_desktop.base.arrays import AnyArray, FloatArray, unit
+from surgiplan_desktop.phantom.fields import Loft, loft, round_cone, smooth_max, smooth_min
+from surgiplan_desktop.phantom.parameters import LegParameters
+from surgiplan_desktop.phantom.probe import extreme_point, section_centroid
+from surgiplan_desktop.phantom.variation import Variation
+
+#: Where the shaft's last section lies, seen from the middle of the plafond, mm.
+_SHAFT_FOOT = np.array([0.0, 0.0, 8.0])
+#: Tangent of the plafond's frontal inclination: LDTA 89 (clinical.md A.2).
+LDTA_TILT = float(np.tan(np.radians(1.0)))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Facet:
+    """A plateau facet: centre (lateral, anterior), semi-axes, slope (tangent), depth of the dish; mm."""
+
+    lateral: float
+    anterior: float
+    half_width: float
+    half_depth: float
+    slope: float
+    dish: float
+
+    def inside(self, x: AnyArray, y: AnyArray) -> AnyArray:
+        """Squared normalised radius: below 1 inside the articular ellipse."""
+        result: AnyArray = ((x - self.lateral) / self.half_width) ** 2 + ((y - self.anterior) / self.half_depth) ** 2
+        return result
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Plateau:
+    """The upper surface of the tibia as a height over (lateral, anterior)."""
+
+    scale: float
+    tilt: float
+    medial: Facet
+    lateral: Facet
+    spine_heights: tuple[float, float]
+
+    def height(self, x: AnyArray, y: AnyArray) -> AnyArray:
+        """Height of the surface in P, mm."""
+        x, y = x / self.scale, y / self.scale
+        share = np.clip((x + 7.0) / 14.0, 0.0, 1.0)
+        share = share * share * (3.0 - 2.0 * share)
+        height = x * self.tilt
+        height = height + (1.0 - share) * self._facet(self.medial, x, y) + share * self._facet(self.lateral, x, y)
+        medial, lateral = self.spine_heights
+        height = height + medial * np.exp(-(((x + 5.5) / 3.6) ** 2) - ((y - 1.0) / 8.5) ** 2)
+        height = height + lateral * np.exp(-(((x - 5.5) / 3.6) ** 2) - ((y + 1.5) / 7.0) ** 2)
+        # Front and back of the eminence: the intercondylar areas, lower and rough in life.
+        middle = np.exp(-((x / 7.5) ** 2))
+        height = height - middle * (2.5 / (1.0 + np.exp(-(y - 15.0) / 2.5)) + 5.0 / (1.0 + np.exp((y + 15.0) / 2.5)))
+        result: AnyArray = height * self.scale
+        return result
+
+    @staticmethod
+    def _facet(facet: Facet, x: AnyArray, y: AnyArray) -> AnyArray:
+        radius = np.minimum(facet.inside(x, y), 1.0)
+        return (y - facet.anterior) * facet.slope - facet.dish * (1.0 - radius) ** 2
+
+    def centre(self, facet: Facet) -> FloatArray:
+        """Centre of a facet on the surface, shape (3,)."""
+        x, y = np.array([facet.lateral * self.scale]), np.array([facet.anterior * self.scale])
+        return np.array([x[0], y[0], self.height(x, y)[0]])
+
+    def patch(self, facet: Facet, share: float = 0.85, step_mm: float = 0.25) -> FloatArray:
+        """Points of the facet inside ``share`` of its ellipse, even in the plane, shape (n, 3)."""
+        half = max(facet.half_width, facet.half_depth) * self.scale
+        steps = np.arange(-half, half + step_mm, step_mm)
+        x, y = (item.ravel() for item in np.meshgrid(steps, steps))
+        x, y = x + facet.lateral * self.scale, y + facet.anterior * self.scale
+        keep = facet.inside(x / self.scale, y / self.scale) <= share * share
+        x, y = x[keep], y[keep]
+        return np.column_stack([x, y, self.height(x, y)])
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class DistalTibia:
+    """Plafond and medial malleolus in their own frame: origin on the plafond, turned about the vertical by ``turn``."""
+
+    scale: float
+    turn: float
+    place: FloatArray
+    tilt: float
+    malleolus_length: float
+
+    def to_block(self, points: AnyArray) -> AnyArray:
+        """P to the distal frame, in unit size."""
+        c, s = np.cos(self.turn), np.sin(self.turn)
+        axes = np.array([[c, -s, 0.0], [s, c, 0.0], [0.0, 0.0, 1.0]]).astype(points.dtype)
+        result: AnyArray = ((points - self.place.astype(points.dtype)) @ axes) / points.dtype.type(self.scale)
+        return result
+
+    def from_block(self, points: FloatArray) -> FloatArray:
+        """Distal frame to P."""
+        c, s = np.cos(self.turn), np.sin(self.turn)
+        axes = np.array([[c, -s, 0.0], [s, c, 0.0], [0.0, 0.0, 1.0]])
+        return points * self.scale @ axes.T + self.place
+
+    def plafond(self, x: AnyArray, y: AnyArray) -> AnyArray:
+        """Height of the plafond in the distal frame: an arch about the medio-lateral axis."""
+        return x * self.tilt - y * y / 44.0
+
+    def section(self, block: AnyArray) -> AnyArray:
+        """The distal metaphysis without its end: rounded block with a groove for the fibula."""
+        x, y, u = block[:, 0], block[:, 1], np.clip(block[:, 2], -5.0, 60.0)
+        grow = np.exp(-np.maximum(u, 0.0) / 24.0)
+        rx, ry = 8.5 + 14.5 * grow, 8.5 + 11.5 * grow
+        q = ((np.abs(x + 1.5) / rx) ** 3 + (np.abs(y) / ry) ** 3 + 1e-9) ** (1.0 / 3.0)
+        body = (q - 1.0) * np.minimum(rx, ry) * 0.94
+        groove = 13.0 - np.hypot(x - 33.5, y + 4.0)
+        return smooth_max(body, groove, 5.0)
+
+    def malleolus(self, block: AnyArray) -> AnyArray:
+        """The medial malleolus."""
+        start, end = np.array([-19.5, 2.0, 6.0]), np.array([-21.5, 2.5, 6.0 - self.malleolus_length])
+        return round_cone(block, start, end, 8.0, 6.0)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Tibia:
+    """The whole tibia in P."""
+
+    plateau: Plateau
+    lobes: tuple[Loft, Loft]
+    shaft: Loft
+    distal: DistalTibia
+    tuberosity: tuple[FloatArray, FloatArray]
+    knee: FloatArray
+    length: float
+
+    def __call__(self, points: AnyArray) -> AnyArray:
+        """Evaluate in P."""
+        up = points[:, 2]
+        result = np.empty(len(points), dtype=points.dtype)
+        low = up < -self.length + 75.0
+        result[low] = self._lower(points[low])
+        high = up > -95.0
+        result[high] = self._upper(points[high])
+        middle = ~low & ~high
+        result[middle] = self.shaft(points[middle])
+        return result
+
+    def _upper(self, points: AnyArray) -> AnyArray:
+        k = self.plateau.scale
+        condyles = smooth_min(self.lobes[0](points), self.lobes[1](points), 6.0 * k)
+        body = smooth_min(self.shaft(points), condyles, 9.0 * k)
+        low, high = self.tuberosity
+        body = smooth_min(body, round_cone(points, low, high, 6.0 * k, 9.0 * k), 16.0)
+        top = (points[:, 2] - self.plateau.height(points[:, 0], points[:, 1])) * self._flatness()
+        return smooth_max(body, top, 5.0)
+
+    def _flatness(self) -> float:
+        slope = max(abs(self.plateau.medial.slope), abs(self.plateau.lateral.slope))
+        return float(1.0 / np.sqrt(1.0 + slope**2 + self.plateau.tilt**2))
+
+    def _lower(self, points: AnyArray) -> AnyArray:
+        block = self.distal.to_block(points)
+        k = points.dtype.type(self.distal.scale)
+        rod = smooth_max(self.shaft(points), (6.0 - block[:, 2]) * k, 6.0)
+        under = self.distal.plafond(block[:, 0], block[:, 1]) - block[:, 2]
+        far = smooth_max(self.distal.section(block), block[:, 2] - 55.0, 10.0)
+        malleolus = self.distal.malleolus(block)
+        root = round_cone(block, np.array([-13.0, 1.5, 26.0]), np.array([-19.0, 2.0, 4.0]), 9.0, 9.0)
+        body = smooth_max(smooth_min(smooth_min(rod / k, far, 6.0), root, 8.0), under, 2.5)
+        return smooth_min(body, malleolus, 3.5) * k
+
+
+def build_tibia(parameters: LegParameters, vary: Variation, tilt: float, turn: float) -> Tibia:
+    """Make a tibia whose ankle centre lies exactly below its knee centre.
+
+    Parameters
+    ----------
+    tilt
+        Tangent of the plateau line's inclination in P, lateral side up.
+    turn
+        Rotation of the distal block about the vertical, radians, lateral towards posterior positive (external torsion).
+    """
+    k = parameters.knee_width_mm / 77.0
+    size = parameters.tibia_length_mm / 370.0
+    v = vary.factor
+    medial = Facet(-23.0, -1.5, 14.5, 20.0 * v("medial facet"), np.tan(np.radians(parameters.slope_medial_deg)), 1.2)
+    lateral = Facet(23.0, -1.5, 14.0, 18.0 * v("lateral facet"), np.tan(np.radians(parameters.slope_lateral_deg)), 0.6)
+    spines = (9.0 + vary.shift("medial spine", 0.8), 8.0 + vary.shift("lateral spine", 0.8))
+    plateau = Plateau(k, tilt, medial, lateral, spines)
+    shaft = _shaft(vary, k, size, np.zeros(3), np.array([0.0, 0.0, -parameters.tibia_length_mm]) + _SHAFT_FOOT)
+    tuberosity = (
+        k * np.array([2.5, 17.5, -45.0]), k * np.array([2.0, 17.0 + vary.shift("tuberosity", 1.0), -33.0]),
+    )  # fmt: skip
+    length = parameters.tibia_length_mm
+    distal = DistalTibia(0.5 * (k + size), turn, np.array([0.0, 0.0, -length]), LDTA_TILT, 11.0 + vary.shift("malleolus", 1.0))
+    tibia = Tibia(plateau, _lobes(k, vary), shaft, distal, tuberosity, np.zeros(3), length)
+    tibia = replace(tibia, knee=knee_centre(tibia))
+    for _ in range(6):
+        error = tibia.knee + np.array([0.0, 0.0, -length]) - ankle_centre(tibia)
+        place = tibia.distal.place + error
+        tibia = replace(
+            tibia, distal=replace(tibia.distal, place=place), shaft=_shaft(vary, k, size, tibia.knee, place + _SHAFT_FOOT)
+        )
+        if np.abs(error).max() < 1e-4:
+            break
+    return tibia
+
+
+def _lobes(k: float, vary: Variation) -> tuple[Loft, Loft]:
+    """The medial and lateral condyle of the tibia: upright rods that taper into the metaphysis."""
+    # height, distance from the middle, anterior, half width, half depth
+    profile = (
+        (12.0, 20.0, -1.0, 16.5, 22.5), (0.0, 20.0, -1.0, 17.8, 23.8), (-7.0, 20.0, -1.0, 18.2, 24.0),
+        (-14.0, 19.0, -1.2, 17.5, 22.8), (-24.0, 16.0, -1.0, 15.0, 20.0), (-38.0, 11.0, 0.0, 12.0, 16.5),
+        (-60.0, 5.0, 0.0, 8.0, 12.0), (-95.0, 1.0, 0.0, 5.0, 7.0),
+    )  # fmt: skip
+    medial, lateral = vary.factor("medial lobe"), vary.factor("lateral lobe")
+    first = [(u * k, -x * k, y * k, rx * k, ry * k * medial, 0.0, 0.0) for u, x, y, rx, ry in profile]
+    second = [(u * k, x * k, (y - 1.0) * k, rx * k * 0.98, ry * k * 0.92 * lateral, 0.0, 0.0) for u, x, y, rx, ry in profile]
+    return loft(first), loft(second)
+
+
+def _shaft(vary: Variation, k: float, size: float, knee: FloatArray, foot: FloatArray) -> Loft:
+    """Loft from the plateau's flare to the distal metaphysis; its third harmonic makes the shaft triangular."""
+    girth = 0.5 * (k + size) * vary.factor("tibia girth")
+    # share of the way down, offset lateral, anterior; half width, half depth; third harmonic cos, sin
+    profile = (
+        (0.000, 0.0, 3.0, 27.0, 17.0, 0.0, 0.0), (0.045, 0.0, 2.5, 27.0, 17.5, 0.0, 0.0),
+        (0.080, 0.5, 2.0, 25.5, 18.0, 0.0, 0.02), (0.120, 1.0, 1.0, 22.5, 18.0, 0.01, 0.04), (0.170, 1.0, 0.0, 19.0, 17.5, 0.03, 0.07),
+        (0.230, 1.0, -1.0, 16.5, 17.2, 0.04, 0.10), (0.320, 1.5, -1.0, 14.2, 16.3, 0.05, 0.12), (0.450, 1.5, -1.0, 12.8, 15.0, 0.05, 0.12),
+        (0.600, 1.0, -1.0, 11.6, 13.2, 0.04, 0.10), (0.720, 0.0, -1.0, 11.2, 11.8, 0.02, 0.06), (0.820, 0.0, -0.5, 12.2, 12.0, 0.0, 0.03),
+        (0.900, 0.0, 0.0, 15.0, 14.0, 0.0, 0.01), (0.950, 0.0, 0.0, 18.5, 16.0, 0.0, 0.0), (1.000, 0.0, 0.0, 20.0, 17.0, 0.0, 0.0),
+    )  # fmt: skip
+    start = np.array([0.0, -1.0, 14.0])
+    rows: list[tuple[float, float, float, float, float, float, float]] = []
+    for share, aside, forward, width, depth, cosine, sine in profile:
+        line = start + share * (foot - start)
+        grown = k if share < 0.1 else girth
+        bow = 5.0 * size * vary.factor("tibia bow", 3.0) * 4.0 * share * (1.0 - share)
+        rows.append((line[2], line[0] + aside * k + 0.6 * bow, line[1] + forward * k, width * grown, depth * grown, cosine, sine))
+    del knee
+    return loft(rows)
+
+
+def knee_centre(tibia: Tibia) -> FloatArray:
+    """Midpoint of the spines dropped on the plateau plane (clinical.md A.1), in P."""
+    medial, lateral = spine_tips(tibia)
+    point, normal = plateau_plane(tibia.plateau)
+    middle = 0.5 * (medial + lateral)
+    return middle - ((middle - point) @ normal) * normal
+
+
+def plafond_patch(distal: DistalTibia, step_mm: float = 0.25) -> FloatArray:
+    """Points of the plafond's articular patch, even in the plane, in P, shape (n, 3)."""
+    steps = np.arange(-12.0, 12.0 + step_mm, step_mm)
+    x, y = (item.ravel() for item in np.meshgrid(steps, steps))
+    return distal.from_block(np.column_stack([x, y, distal.plafond(x, y)]))
+
+
+def ankle_centre(tibia: Tibia) -> FloatArray:
+    """Centroid of the section 5 mm above the plafond, projected on the plafond's plane (clinical.md A.1), in P."""
+    point, normal = fit_plane(plafond_patch(tibia.distal))
+    centroid = section_centroid(tibia, point + 5.0 * normal, normal, 45.0)
+    return centroid - ((centroid - point) @ normal) * normal
+
+
+def spine_tips(tibia: Tibia) -> tuple[FloatArray, FloatArray]:
+    """Highest points of the medial and lateral spine over the plateau plane, in P."""
+    normal = plateau_plane(tibia.plateau)[1]
+    k = tibia.plateau.scale
+    medial = extreme_point(tibia, k * np.array([-5.5, 1.0, 5.0]), normal, 3.0)
+    lateral = extreme_point(tibia, k * np.array([5.5, -1.5, 5.0]), normal, 3.0)
+    return medial, lateral
+
+
+def plateau_plane(plateau: Plateau) -> tuple[FloatArray, FloatArray]:
+    """Point and upward unit normal of the least-squares plane through both facets."""
+    points = np.concatenate([plateau.patch(plateau.medial), plateau.patch(plateau.lateral)])
+    return fit_plane(points)
+
+
+def fit_plane(points: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Centroid and unit normal (upward) of the least-squares plane."""
+    centre = points.mean(axis=0)
+    normal = np.linalg.eigh((points - centre).T @ (points - centre))[1][:, 0]
+    return centre, unit(normal if normal[2] > 0 else -normal)
