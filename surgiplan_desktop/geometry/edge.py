@@ -1,0 +1,99 @@
+"""The edge of a bone inside a voxel, from Hounsfield values.
+
+The edge of a bone lies where the Hounsfield value is half way between the soft tissue outside and the cortex inside: the blur of
+the scanner moves every fixed threshold (250 HU lies half a millimetre outside a thick cortex), the half-way value stays. The
+cortex differs from place to place, so the half-way value is a local one.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import ndimage
+
+from surgiplan_desktop.base.arrays import BoolArray, FloatArray
+
+FloatImage = NDArray[np.float32]
+
+#: Soft tissue beside bone, HU: between fat (-100) and muscle (60), nearer to the latter, which is what mostly lies there.
+SOFT_TISSUE_HU: Final = 40.0
+#: How deep the densest bone behind an edge is looked for, mm: thicker than the cortex at any edge, thinner than an epiphysis.
+REACH_MM: Final = 2.5
+#: Smoothing before the densest bone is looked for, mm: the greatest of many noisy values would lie too high.
+_NOISE_MM: Final = 0.35
+#: The half-way value is never taken below this, HU: fluid and cartilage are no edge.
+LEAST_EDGE_HU: Final = 150.0
+#: ... nor above this, HU: metal is no cortex.
+GREATEST_EDGE_HU: Final = 900.0
+
+
+def half_way_values(hu: FloatImage, inside: BoolArray, spacing_mm: FloatArray) -> FloatImage:
+    """Return for every voxel the Hounsfield value of the bone's edge near it.
+
+    Parameters
+    ----------
+    hu
+        Hounsfield values, shape (k, j, i).
+    inside
+        Voxels of the bone; what lies outside (another bone) says nothing about this one's cortex.
+    spacing_mm
+        Along k, j, i.
+    """
+    steady = ndimage.gaussian_filter(hu, np.minimum(_NOISE_MM / spacing_mm, 0.6))
+    banks = np.where(inside, steady, np.float32(SOFT_TISSUE_HU))
+    size = [2 * max(1, round(REACH_MM / step)) + 1 for step in spacing_mm]
+    peak = ndimage.maximum_filter(banks, size=size)
+    peak = ndimage.gaussian_filter(peak, 1.0 / spacing_mm)
+    result: FloatImage = np.clip(SOFT_TISSUE_HU + 0.5 * (peak - SOFT_TISSUE_HU), LEAST_EDGE_HU, GREATEST_EDGE_HU)
+    return result
+
+
+def edge_field(hu: FloatImage, own: BoolArray, foreign: BoolArray, spacing_mm: FloatArray) -> FloatImage:
+    """Return a field that is positive inside the bone, negative outside, and passes zero at its edge.
+
+    Within about a voxel of the label's boundary the field is the Hounsfield value less the half-way value; deeper inside it is
+    positive (bones are solid: marrow is no surface), farther outside and in other bones negative. Closed hollows are filled, what
+    does not hang together with the largest piece goes.
+
+    Parameters
+    ----------
+    hu
+        Hounsfield values, shape (k, j, i).
+    own, foreign
+        Voxels labelled as this bone, and as another.
+    spacing_mm
+        Along k, j, i.
+    """
+    step = float(spacing_mm.max())
+    level = half_way_values(hu, own, spacing_mm)
+    field = (hu - level) / level  # relative, so that dense and spongy edges weigh alike when they are smoothed
+    depth = ndimage.distance_transform_edt(own, sampling=spacing_mm)
+    beyond = ndimage.distance_transform_edt(~own, sampling=spacing_mm)
+    deep = depth - 1.6 * step
+    field = np.where(deep > 0, np.maximum(field, 0.2 + 0.3 * deep / step), field)
+    far = beyond - 1.1 * step
+    field = np.where(far > 0, np.minimum(field, -0.2 - 0.3 * far / step), field)
+    field = np.where(foreign, np.minimum(field, -0.3), field)
+    field = np.clip(field, -1.0, 1.0).astype(np.float32)
+    return _one_solid_piece(field)
+
+
+def _one_solid_piece(field: FloatImage) -> FloatImage:
+    """Fill closed hollows and drop all but the largest piece; no voxel is exactly zero."""
+    result = field.copy()
+    outside, count = ndimage.label(result <= 0)
+    if count > 1:
+        border = np.concatenate([outside.take(end, axis).ravel() for axis in range(3) for end in (0, -1)])
+        open_air = np.zeros(count + 1, dtype=np.bool_)
+        open_air[border] = True
+        hollow = (outside > 0) & ~open_air[outside]
+        result[hollow] = 0.3
+    inside, count = ndimage.label(result > 0)
+    if count > 1:
+        sizes = np.bincount(inside.ravel())
+        sizes[0] = 0
+        result[(inside > 0) & (inside != int(sizes.argmax()))] = -0.3
+    result[np.abs(result) < 1e-4] = -1e-4
+    return result
