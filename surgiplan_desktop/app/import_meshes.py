@@ -17,7 +17,7 @@ from surgiplan_desktop.base.spaces import LPS_FROM_RAS, Affine
 from surgiplan_desktop.base.units import MM_PER_UNIT
 from surgiplan_desktop.files.mesh_files import read_mesh
 from surgiplan_desktop.model.anatomy import BoneId, BoneName, Side
-from surgiplan_desktop.model.case import Case, Finding, ImportedBone, Intake
+from surgiplan_desktop.model.case import Case, Finding, ImportedBone
 from surgiplan_desktop.model.edits import set_imported_bones, set_intake
 from surgiplan_desktop.model.mesh import Mesh
 from surgiplan_desktop.planning.imported_bone import check_bone_mesh
@@ -99,7 +99,9 @@ def import_meshes(
     return put_in_case(session, read_bones(side, files, space=space, unit=unit, progress=progress), space=space, unit=unit)
 
 
-def put_in_case(session: Session, read: tuple[ReadBone, ...], *, space: SpaceName, unit: str) -> ImportedMeshes:
+def put_in_case(
+    session: Session, read: tuple[ReadBone, ...], *, space: SpaceName, unit: str, procedure: str | None = None
+) -> ImportedMeshes:
     """Store the arrays and make the bones part of the case; the side of the intake follows where none was given."""
     bones = tuple(
         ImportedBone(
@@ -115,7 +117,8 @@ def put_in_case(session: Session, read: tuple[ReadBone, ...], *, space: SpaceNam
     code = case_code(*(f"{item.bone} {item.vertices} {item.faces}" for item in bones))
 
     def edit(case: Case) -> Case:
-        intake: Intake = case.intake if case.intake.side else replace(case.intake, side=read[0].bone.side)
+        given = case.intake
+        intake = replace(given, side=given.side or read[0].bone.side, procedure=procedure or given.procedure)
         return set_imported_bones(set_intake(case, intake), bones, code)
 
     session.apply("Import meshes", edit)

@@ -37,6 +37,8 @@ COMMANDS: dict[str, str] = {
 #: In the contract, not in this version: they say so and exit with 2.
 NOT_YET = ("models", "evaluate", "approve", "audit", "wipe", "usage", "review", "accept")
 CANCELLED_EXIT_CODE = 130
+#: Commands whose name is a word of Python.
+_MODULES = {"import": "import_"}
 
 
 class _Parser(argparse.ArgumentParser):
@@ -48,7 +50,7 @@ class _Parser(argparse.ArgumentParser):
 
 def command_named(name: str) -> Command:
     """Import and return a command."""
-    module = import_module(f"surgiplan_desktop.cli.commands.{name.replace('-', '_')}")
+    module = import_module(f"surgiplan_desktop.cli.commands.{_MODULES.get(name, name.replace('-', '_'))}")
     command: Command = module.COMMAND
     return command
 

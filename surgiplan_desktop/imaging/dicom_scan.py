@@ -14,11 +14,12 @@ from pathlib import Path
 from typing import Final, Literal
 
 import numpy as np
+from pydicom.uid import UID
 
 from surgiplan_desktop.base.progress import SILENT, Progress
 from surgiplan_desktop.imaging.dicom_header import Rejected, SliceHeader, read_header
 from surgiplan_desktop.imaging.dicom_write import derived_uid
-from surgiplan_desktop.imaging.slice_stack import Stack, normal_of, positions_of, stack_slices
+from surgiplan_desktop.imaging.slice_stack import Stack, directions_of, normal_of, positions_of, stack_slices
 from surgiplan_desktop.imaging.sources import Sources
 from surgiplan_desktop.model.case import Finding
 
@@ -61,6 +62,11 @@ class Series:
         return self.headers[0]
 
     @property
+    def description(self) -> str:
+        """What the scanner calls the series."""
+        return self.first.description
+
+    @property
     def verdict(self) -> Verdict:
         """Whether it can be read as it is, only after a repair, or not at all."""
         codes = {finding.code for finding in self.findings}
@@ -78,6 +84,16 @@ class Series:
         between_rows, between_columns = pixel if pixel else (None, None)
         steps = [np.diff(positions_of(block) @ normal_of(block[0])) for block in self.blocks if len(block) > 1]
         return between_columns, between_rows, (float(np.median(np.concatenate(steps))) if steps else None)
+
+    @property
+    def encoding(self) -> str:
+        """Name of the transfer syntax."""
+        return UID(self.first.transfer_syntax).name
+
+    @property
+    def heights_mm(self) -> tuple[tuple[float, float], ...]:
+        """Lowest and highest z (LPS) of the slices' centres, a pair for each block."""
+        return tuple(_z_range(block) for block in self.blocks)
 
     @property
     def identity(self) -> tuple[str, str]:
@@ -287,6 +303,16 @@ def _same_directions(one: SliceHeader, other: SliceHeader) -> bool:
 
 def _alike(one: Sequence[float], other: Sequence[float], tolerance: float) -> bool:
     return all(abs(mine - theirs) <= tolerance for mine, theirs in zip(one, other, strict=True))
+
+
+def _z_range(block: Sequence[SliceHeader]) -> tuple[float, float]:
+    heights = []
+    for header in (block[0], block[-1]):
+        row, column = directions_of(header)
+        between_rows, between_columns = header.pixel_spacing or (0.0, 0.0)
+        middle = row * between_columns * (header.columns - 1) / 2 + column * between_rows * (header.rows - 1) / 2
+        heights.append(float(positions_of([header])[0, 2] + middle[2]))
+    return min(heights), max(heights)
 
 
 def _kernel_key(header: SliceHeader) -> str:

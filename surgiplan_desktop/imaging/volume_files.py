@@ -5,6 +5,7 @@ These formats say nothing of units or patients, so the values are checked to be 
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Literal, cast
 
@@ -33,6 +34,29 @@ def volume_kind(path: Path) -> VolumeKind | None:
     """Return the format that a file name stands for, or None."""
     name = path.name.lower()
     return next((kind for ending, kind in _KINDS.items() if name.endswith(ending)), None)
+
+
+@dataclass(frozen=True, slots=True)
+class VolumeInfo:
+    """What the header of a volume file says: voxels and spacing in mm along i, j, k, and the kind of file."""
+
+    kind: VolumeKind
+    size: tuple[int, ...]
+    spacing_mm: tuple[float, ...]
+
+
+def volume_info(path: Path) -> VolumeInfo:
+    """Read the header of a volume file; InputDataError ``unreadable_volume`` or ``volume_not_3d``."""
+    kind = volume_kind(path)
+    reader = SimpleITK.ImageFileReader()
+    reader.SetFileName(str(path))
+    try:
+        reader.ReadImageInformation()
+    except RuntimeError as error:
+        raise InputDataError("unreadable_volume", file=path, detail=str(error)) from error
+    if kind is None or reader.GetDimension() < 3 or any(count != 1 for count in reader.GetSize()[3:]):
+        raise InputDataError("volume_not_3d", file=path)
+    return VolumeInfo(kind, tuple(reader.GetSize()[:3]), tuple(reader.GetSpacing()[:3]))
 
 
 def read_volume_file(path: Path, *, progress: Progress = SILENT) -> Volume:

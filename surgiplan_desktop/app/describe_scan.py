@@ -1,0 +1,96 @@
+"""What a scan found, as plain data for ``scan --json`` and as lines for a person. Names no patient."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from surgiplan_desktop.app.texts import Texts
+from surgiplan_desktop.imaging.dicom_scan import ScanResult, Series
+from surgiplan_desktop.imaging.sources import Sources
+from surgiplan_desktop.imaging.volume_files import volume_info
+
+
+def scan_data(result: ScanResult, texts: Texts) -> dict[str, object]:
+    """Return the object of ``scan --json`` (docs/cli.md): series and rejected files, absolute file names."""
+    with Sources(result.path) as sources:
+        return {
+            "series": [_series_data(series, sources, texts) for series in result.series],
+            "rejected": [
+                {"file": sources.full_name(item.name), "reason": texts.text(f"reason.{item.reason}")} for item in result.rejected
+            ],
+        }
+
+
+def volume_file_data(path: Path) -> dict[str, object]:
+    """Return the same object for a NIfTI, NRRD or MetaImage file; raises InputDataError where it is none."""
+    info = volume_info(path)
+    series = {
+        "uid": "",
+        "description": path.name,
+        "modality": "CT",
+        "slices": info.size[2],
+        "size": list(info.size),
+        "spacing_mm": list(info.spacing_mm),
+        "transfer_syntax": info.kind,
+        "verdict": "ok",
+        "findings": [],
+        "blocks": [],
+        "linked": [],
+    }
+    return {"series": [series], "rejected": []}
+
+
+def volume_file_lines(path: Path, texts: Texts) -> tuple[str, ...]:
+    """Return the same for a person."""
+    info = volume_info(path)
+    size, spacing = " x ".join(map(str, info.size)), " x ".join(f"{value:.4g}" for value in info.spacing_mm)
+    return (texts.text("ui.volume_file", name=path.name, size=size, spacing=spacing),)
+
+
+def scan_lines(result: ScanResult, texts: Texts) -> tuple[str, ...]:
+    """Return the lines for a person: each series with verdict, size and findings, then the files left aside by reason."""
+    lines: list[str] = []
+    for series in result.series:
+        title = series.description or texts.text("ui.scan_no_description")
+        lines.append(f"{series.verdict.upper():<11}{series.first.modality or '-'}  {title}  [{series.uid}]")
+        lines += [f"{'':<11}{line}" for line in _details(series, texts)]
+    for reason in dict.fromkeys(item.reason for item in result.rejected):
+        names = [item.name for item in result.rejected if item.reason == reason]
+        shown = ", ".join(names[:3]) + (", ..." if len(names) > 3 else "")
+        told = texts.text(f"reason.{reason}")
+        lines.append(texts.text("ui.scan_left_aside", count=len(names), reason=told, names=shown))
+    return tuple(lines)
+
+
+def _details(series: Series, texts: Texts) -> list[str]:
+    spacing = " x ".join("?" if value is None else f"{value:.4g}" for value in series.spacing_mm)
+    size = f"{series.first.columns} x {series.first.rows}"
+    lines = [texts.text("ui.scan_size", slices=series.slices, size=size, spacing=spacing, encoding=series.encoding)]
+    lines += [f"{finding.code}: {texts.finding(finding)}" for finding in series.findings]
+    if len(series.blocks) > 1:
+        lines += [texts.text("ui.scan_block", low=low, high=high) for low, high in reversed(series.heights_mm)]
+    if series.linked:
+        lines.append(texts.text("ui.scan_linked", uids=", ".join(series.linked)))
+    return lines
+
+
+def _series_data(series: Series, sources: Sources, texts: Texts) -> dict[str, object]:
+    return {
+        "uid": series.uid,
+        "description": series.description,
+        "modality": series.first.modality,
+        "slices": series.slices,
+        "size": [series.first.columns, series.first.rows, series.slices],
+        "spacing_mm": list(series.spacing_mm),
+        "transfer_syntax": series.first.transfer_syntax,
+        "verdict": series.verdict,
+        "findings": [
+            {"code": item.code, "text": texts.finding(item), "files": [sources.full_name(name) for name in item.files]}
+            for item in series.findings
+        ],
+        "blocks": [
+            {"slices": len(block), "z_mm": [low, high]}
+            for block, (low, high) in zip(series.blocks, series.heights_mm, strict=True)
+        ],
+        "linked": list(series.linked),
+    }

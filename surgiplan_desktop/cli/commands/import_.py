@@ -1,0 +1,101 @@
+"""``surgiplan import PATH -o CASE``: a scan into a new case."""
+
+from __future__ import annotations
+
+import argparse
+from itertools import product
+from pathlib import Path
+
+import numpy as np
+
+from surgiplan_desktop.app.import_study import LoadedStudy, import_study
+from surgiplan_desktop.app.texts import Texts
+from surgiplan_desktop.base.spaces import Affine
+from surgiplan_desktop.cli.command import Command, Outcome
+from surgiplan_desktop.cli.console import Console
+from surgiplan_desktop.cli.session import add_force_argument, check_case_output, new_for_command
+from surgiplan_desktop.model.anatomy import Side
+from surgiplan_desktop.model.case import Intake, VolumeBlock
+
+
+def _add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("path", metavar="PATH", type=Path, help="folder, zip, DICOMDIR, or a DICOM, NIfTI, NRRD or MHA file")
+    parser.add_argument("-o", "--output", metavar="CASE", type=Path, required=True, help="the case file to be made")
+    parser.add_argument(
+        "--series",
+        metavar="UID",
+        action="append",
+        nargs="+",
+        default=[],
+        help="take these series (default: all that belong together)",
+    )
+    parser.add_argument("--accept-repair", action="store_true", help="consent to the repairs that scan proposes")
+    parser.add_argument("--side", choices=[side.value for side in Side], help="the side to be operated, from the request")
+    parser.add_argument("--procedure", metavar="NAME", help="the operation, from the request")
+    add_force_argument(parser)
+
+
+def _run(arguments: argparse.Namespace, console: Console) -> Outcome:
+    side = Side(arguments.side) if arguments.side else None
+    uids = [uid for group in arguments.series for uid in group]
+    output = check_case_output(arguments.output, arguments.force)
+    with new_for_command(console, arguments.output, arguments.force) as session:
+        loaded = import_study(
+            session,
+            arguments.path,
+            series=uids,
+            accept_repair=arguments.accept_repair,
+            intake=Intake(side=side, procedure=arguments.procedure),
+            progress=console,
+        )
+    return Outcome(_data(loaded, output, side, console.texts), _lines(loaded, console.texts))
+
+
+def _data(loaded: LoadedStudy, output: Path, side: Side | None, texts: Texts) -> dict[str, object]:
+    return {
+        "case": str(output),
+        "code": loaded.code,
+        "side": side,
+        "series": list(loaded.series),
+        "left_out": list(loaded.left_out),
+        "blocks": [
+            {
+                "slices": block.shape[0],
+                "size": [block.shape[2], block.shape[1], block.shape[0]],
+                "spacing_mm": [float(value) for value in Affine(np.array(block.affine)).spacing[::-1]],
+                "z_mm": list(_z_range(block)),
+                "series": list(block.origin.series_uids),
+            }
+            for block in loaded.blocks
+        ],
+        "findings": [{"code": item.code, "severity": item.severity, "text": texts.finding(item)} for item in loaded.findings],
+        "files": [str(output)],
+    }
+
+
+def _lines(loaded: LoadedStudy, texts: Texts) -> tuple[str, ...]:
+    lines = [texts.text("ui.import_case", code=loaded.code, count=len(loaded.blocks), series=max(len(loaded.series), 1))]
+    for number, block in enumerate(loaded.blocks, start=1):
+        size = " x ".join(str(count) for count in reversed(block.shape))
+        spacing = " x ".join(f"{value:.4g}" for value in Affine(np.array(block.affine)).spacing[::-1])
+        low, high = _z_range(block)
+        lines.append(texts.text("ui.import_block", number=number, size=size, spacing=spacing, low=low, high=high))
+    lines += [texts.text("ui.import_taken", uid=uid) for uid in loaded.series]
+    lines += [texts.text("ui.import_left_out", uid=uid) for uid in loaded.left_out]
+    lines += [f"{item.code}: {texts.finding(item)}" for item in loaded.findings]
+    return tuple(lines)
+
+
+def _z_range(block: VolumeBlock) -> tuple[float, float]:
+    corners = np.array(list(product(*((0.0, count - 1.0) for count in block.shape))))
+    heights = Affine(np.array(block.affine))(corners)[:, 2]
+    return float(heights.min()), float(heights.max())
+
+
+COMMAND = Command(
+    name="import",
+    summary="A scan (DICOM, NIfTI, NRRD, MHA) into a new case.",
+    example="surgiplan import /media/cdrom --side right --procedure 'opening wedge HTO' -o case.surgiplan",
+    add_arguments=_add_arguments,
+    run=_run,
+)
