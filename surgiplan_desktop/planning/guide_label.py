@@ -37,11 +37,15 @@ _WARNINGS = (("TEST", "NOT FOR THEATRE"), ("TEST NOT", "FOR THEATRE"), ("TEST", 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Pad:
-    """A flat face: X is the reading direction, Y the letters' up, Z outwards; origin in the middle, size along X and Y (mm)."""
+    """A flat face: X is the reading direction, Y the letters' up, Z outwards; origin in the middle, size along X and Y (mm).
+
+    ``depth_mm`` is how far the body under it goes down.
+    """
 
     frame: Frame
     length_mm: float
     width_mm: float
+    depth_mm: float = 0.0
 
 
 def check_code(step: GuideStep, osteotomy: OsteotomyStep, plan: OsteotomyPlan, tibia: Bone) -> str:
@@ -71,11 +75,17 @@ def strut_pad(site: GuideSite, relief: Relief, outline: Outline, step: GuideStep
     centre = surface.mean(axis=0)
     normal = unit(np.linalg.svd(surface - centre, full_matrices=False)[2][2])
     normal = normal if normal @ site.withdrawal > 0 else -normal
-    lift = float(((surface - centre) @ normal).max()) + step.clearance_mm + step.wall_mm
+    level = (surface - centre) @ normal
+    lift = float(level.max()) + step.clearance_mm + step.wall_mm
     ahead = site.axes @ np.array([outline.strut_line[1], 1.0, 0.0])
     x = unit(ahead - (ahead @ normal) * normal)
     length = (high - low) * float(np.linalg.norm([outline.strut_line[1], 1.0])) / max(float(unit(ahead) @ x), 0.5)
-    return Pad(Frame(centre + lift * normal, np.column_stack([x, np.cross(normal, x), normal])), length, 2 * half)
+    return Pad(
+        Frame(centre + lift * normal, np.column_stack([x, np.cross(normal, x), normal])),
+        length,
+        2 * half,
+        lift - float(level.min()) + 1.0,
+    )
 
 
 def tower_pad(site: GuideSite, slot: Slot, step: GuideStep) -> Pad:
@@ -89,12 +99,12 @@ def tower_pad(site: GuideSite, slot: Slot, step: GuideStep) -> Pad:
     return Pad(Frame(centre, np.column_stack([x, y, z])), slot.length_mm + 2 * end, high - low)
 
 
-def pad_field(pad: Pad, grid: LocalGrid, depth_mm: float) -> Field:
-    """Return the body under a flat face, ``depth_mm`` thick, as a field."""
+def pad_field(pad: Pad, grid: LocalGrid) -> Field:
+    """Return the body under a flat face as a field."""
     x = np.abs(grid.along(pad.frame.x, pad.frame.origin_lps)) - np.float32(pad.length_mm / 2)
     y = np.abs(grid.along(pad.frame.y, pad.frame.origin_lps)) - np.float32(pad.width_mm / 2)
     z = grid.along(pad.frame.z, pad.frame.origin_lps)
-    return rounded_both(rounded_both(x, y, 3.0), np.maximum(z, -z - np.float32(depth_mm)), 1.0)
+    return rounded_both(rounded_both(x, y, 3.0), np.maximum(z, -z - np.float32(pad.depth_mm)), 1.0)
 
 
 def label_body(lines: tuple[str, ...], strut: Pad, tower: Pad) -> tuple[Mesh, float]:

@@ -6,7 +6,7 @@ pins therefore differ by the opening angle; once the distal piece has moved, rod
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import product
 
 import numpy as np
@@ -27,19 +27,29 @@ from surgiplan_desktop.planning.records import OsteotomyPlan, Sleeve
 #: Elevation of the proximal pin above the blade's direction, towards proximal, deg; and its turn towards anterior.
 _ELEVATIONS = tuple(float(angle) for angle in range(-28, 13, 4))
 _TURNS = (0.0, -10.0, 10.0, -20.0)
+#: A distance beyond what is asked that needs no improvement, mm.
+_ENOUGH_MM = 3.0
 #: Heights of the entries above and below the cut that are tried, mm, nearest first.
 _HEIGHTS = tuple(float(height) for height in np.arange(9.0, 41.0, 1.5))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Pin:
-    """A pin's axis: where it enters the bone, its direction into the bone, and its distances, mm (negative = through)."""
+    """A pin: where it enters the bone, its direction, and its distances beyond those asked, mm (negative = too near).
+
+    ``depth_mm`` reaches from the entry to the far cortex; the distances hold for the planned length in bone.
+    """
 
     entry_lps: FloatArray
     direction: FloatArray
     depth_mm: float
     to_cut_mm: float
     to_joint_mm: float
+
+    @property
+    def spare_mm(self) -> float:
+        """The smaller of the distances beyond what is asked, to cut and joint."""
+        return min(self.to_cut_mm, self.to_joint_mm)
 
 
 def bore_mm(step: GuideStep) -> float:
@@ -67,22 +77,22 @@ def find_pins(site: GuideSite, relief: Relief, slot: Slot, step: GuideStep, plan
     back = plan.correction.inverse()
     radius = sleeve_radius(step)
     above, below = ([_entry(site, relief, sign * height, radius) for height in _HEIGHTS] for sign in (1, -1))
-    best: tuple[float, Pin, Pin] | None = None
+    found: list[tuple[float, Pin, Pin]] = []
     for elevation, turn in product(_ELEVATIONS, _TURNS):
         direction = _direction(site, elevation, turn)
         proximal = _pin(site, slot, step, direction, above)
         distal = _pin(site, slot, step, unit(back.directions(direction)), below)
         if proximal is None or distal is None:
             continue
-        worst = min(proximal.to_cut_mm, distal.to_cut_mm, proximal.to_joint_mm)
-        score = round(worst - 0.05 * abs(turn), 3)
-        if min(proximal.depth_mm, distal.depth_mm) < limits["guide.pin_in_bone_mm"] or worst < 0:
-            continue
-        if best is None or score > best[0]:
-            best = (score, proximal, distal)
-    if best is None:
-        raise ComputationError("guide_no_pins")
-    return best[1], best[2]
+        worst = min(proximal.spare_mm, distal.spare_mm)
+        score = round(min(worst, _ENOUGH_MM) - 0.05 * abs(turn) - 0.002 * abs(elevation), 4)
+        if worst >= 0:
+            found.append((score, proximal, distal))
+    for _, *pair in sorted(found, key=lambda item: -item[0]):
+        proximal, distal = (replace(pin, depth_mm=_depth(site, pin)) for pin in pair)
+        if min(proximal.depth_mm, distal.depth_mm) >= limits["guide.pin_in_bone_mm"]:
+            return proximal, distal
+    raise ComputationError("guide_no_pins")
 
 
 def _direction(site: GuideSite, elevation_deg: float, turn_deg: float) -> FloatArray:
@@ -92,18 +102,27 @@ def _direction(site: GuideSite, elevation_deg: float, turn_deg: float) -> FloatA
 
 
 def _pin(site: GuideSite, slot: Slot, step: GuideStep, direction: FloatArray, entries: list[FloatArray]) -> Pin | None:
-    """Return the pin of a direction at the first entry that fits, or None."""
+    """Return the pin of a direction at the entry that keeps most distance from cut and joint, or None.
+
+    Of entries that are equal within half a millimetre the nearest to the cut is taken: it keeps the guide small.
+    """
     limits = default_limits()
     radius = sleeve_radius(step)
     rim = site.rim_y - limits["guide.to_rim_mm"] - radius - 1.0
     lowest = site.end_y + 5.0 + radius
+    best: Pin | None = None
     for entry in entries:
         y = float(site.local(entry)[1])
         if y > rim or y < lowest:
             break
-        if _gap_to_tower(site, slot, entry, direction, radius, step) >= limits["guide.sleeve_gap_mm"]:
-            return _measured(site, entry, direction, step)
-    return None
+        if _gap_to_tower(site, slot, entry, direction, radius, step) < limits["guide.sleeve_gap_mm"]:
+            continue
+        pin = _measured(site, entry, direction, step)
+        if best is None or pin.spare_mm > best.spare_mm + 0.5:
+            best = pin
+        if best.spare_mm >= _ENOUGH_MM:
+            break
+    return best
 
 
 def _entry(site: GuideSite, relief: Relief, height_mm: float, radius: float) -> FloatArray:
@@ -130,17 +149,21 @@ def _gap_to_tower(site: GuideSite, slot: Slot, entry: FloatArray, direction: Flo
 
 
 def _measured(site: GuideSite, entry: FloatArray, direction: FloatArray, step: GuideStep) -> Pin:
-    hits = ray_hits(site.part.mesh, (entry - 3.0 * direction)[None], direction[None])
-    inside = hits.distance_mm[~hits.entering]
-    depth = float(inside.max()) - 3.0 if len(inside) else 0.0
-    used = np.linspace(0.0, max(depth, 0.0), 60)[:, None]
+    used = np.linspace(0.0, default_limits()["guide.pin_planned_mm"], 40)[:, None]
     points = entry + used * direction
     radius = step.pin_diameter_mm / 2
     side = np.sign(site.plane.signed_distance(entry))
     to_cut = float((side * site.plane.signed_distance(points)).min()) - radius - default_limits()["guide.pin_to_cut_mm"]
     rim = site.rim_y - site.local(points)[:, 1]
     to_joint = float(rim.min()) - radius - default_limits()["guide.pin_to_joint_mm"]
-    return Pin(entry, direction, depth, to_cut, to_joint)
+    return Pin(entry, direction, 0.0, to_cut, to_joint)
+
+
+def _depth(site: GuideSite, pin: Pin) -> float:
+    """Return the distance from a pin's entry to the far cortex, mm."""
+    hits = ray_hits(site.part.mesh, (pin.entry_lps - 3.0 * pin.direction)[None], pin.direction[None])
+    out = hits.distance_mm[~hits.entering]
+    return float(out.max()) - 3.0 if len(out) else 0.0
 
 
 def sleeve_top(pin: Pin, step: GuideStep) -> FloatArray:

@@ -133,7 +133,9 @@ def tower_field(site: GuideSite, slot: Slot, grid: LocalGrid) -> Field:
     q = np.abs(grid.along(slot.frame.y, slot.frame.origin_lps)) - np.float32(tower_half_mm(slot))
     m = grid.along(-site.blade_direction, slot.frame.origin_lps)
     side = rounded_both(s, q, _EDGE_MM)
-    return rounded_both(side, np.maximum(m, -np.float32(slot.face_m - slot.bone_m + 30.0) - m), _EDGE_MM)
+    return rounded_both(
+        side, np.maximum(m, -np.float32(slot.face_m - slot.bone_m + default_limits()["guide.hook_mm"] + 6.0) - m), _EDGE_MM
+    )
 
 
 def slot_tool(slot: Slot) -> Mesh:

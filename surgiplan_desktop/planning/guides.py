@@ -150,7 +150,7 @@ def _body_field(
     body = filleted_either(shell, tower_field(site, slot, grid), _FILLET_MM)
     for pin in pins:
         body = filleted_either(body, sleeve_field(pin, step, grid), _FILLET_MM)
-    body = np.minimum(body, pad_field(strut, grid, 14.0))
+    body = np.minimum(body, pad_field(strut, grid))
     body = rounded_both(body, depth_limit(relief), _EDGE_MM)
     gap = np.full(1, clearance, dtype=np.float32) + _relieved(site, slot, relief)
     return np.asarray(np.maximum(body, gap - relief.bone), dtype=np.float32)
