@@ -113,33 +113,48 @@ class Texts:
         return self.text(f"measure.{measure}", "name"), self.text(f"measure.{measure}", "definition")
 
 
-def read_messages(folder: Path) -> dict[str, dict[str, str]]:
-    """Read all message files of a folder; an id in two files, an unknown kind or a missing field is a :class:`TextError`."""
+def read_messages(folder: Path) -> tuple[dict[str, dict[str, str]], tuple[str, ...]]:
+    """Read all message files of a folder: the usable entries, and what is wrong (double ids, unknown kinds, missing fields)."""
     entries: dict[str, dict[str, str]] = {}
+    problems: list[str] = []
     for path in sorted(folder.glob("*.toml")):
-        with path.open("rb") as stream:
-            try:
-                kinds = tomllib.load(stream)
-            except tomllib.TOMLDecodeError as error:
-                raise TextError(f"{path.name}: {error}") from error
+        try:
+            kinds = tomllib.loads(path.read_text(encoding="utf-8"))
+        except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+            problems.append(f"{path.name}: {error}")
+            continue
         for kind, items in kinds.items():
-            if kind not in KINDS:
-                raise TextError(f"{path.name}: unknown kind of text {kind!r}")
+            if kind not in KINDS or not isinstance(items, dict):
+                problems.append(f"{path.name}: unknown kind of text {kind!r}")
+                continue
             for name, fields in items.items():
                 text_id = f"{kind}.{name}"
+                missing = [
+                    field for field in KINDS[kind] if not isinstance(fields, dict) or not isinstance(fields.get(field), str)
+                ]
                 if text_id in entries:
-                    raise TextError(f"{path.name}: {text_id} is already defined in another file")
-                missing = [field for field in KINDS[kind] if not isinstance(fields.get(field), str)]
-                if missing:
-                    raise TextError(f"{path.name}: {text_id} lacks {', '.join(missing)}")
-                entries[text_id] = {field: str(value) for field, value in fields.items()}
-    return entries
+                    problems.append(f"{path.name}: {text_id} is already defined in another file")
+                elif missing:
+                    problems.append(f"{path.name}: {text_id} lacks {', '.join(missing)}")
+                else:
+                    entries[text_id] = {field: str(value) for field, value in fields.items()}
+    return entries, tuple(problems)
 
 
 def load_texts(language: str = "en", *, strict: bool = False) -> Texts:
-    """Load the texts of a language from the program's resources; texts that it lacks are taken from English."""
+    """Load the texts of a language from the program's resources; texts that it lacks are taken from English.
+
+    Mistakes in the files are logged, since a program that cannot speak is worse than one that speaks badly; with ``strict``
+    they raise :class:`TextError`.
+    """
     root = resource_folder() / "messages"
-    entries = read_messages(root / "en")
+    entries, problems = read_messages(root / "en")
     if language != "en" and (root / language).is_dir():
-        entries.update(read_messages(root / language))
+        translated, more = read_messages(root / language)
+        entries.update(translated)
+        problems += more
+    for problem in problems:
+        if strict:
+            raise TextError(problem)
+        _LOG.warning("%s", problem)
     return Texts(language, entries, strict=strict)
