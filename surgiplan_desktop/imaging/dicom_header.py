@@ -130,8 +130,10 @@ def _header_of(name: str, dataset: pydicom.Dataset, stream: BinaryIO, size: int)
     rows, columns = _short(dataset, "Rows", order, 0), _short(dataset, "Columns", order, 0)
     offset, length = _pixel_data(stream, size, syntax)
     if rows < 1 or columns < 1 or length is None:
-        is_image = rows > 0 or "Image Storage" in UID(_text(dataset, "SOPClassUID") or "0").name
-        return Rejected(name, "truncated" if is_image else "no_image")
+        # Every whole file says what it is; an image says its size before its pixels.
+        kind = _text(dataset, "SOPClassUID")
+        is_cut = rows > 0 or not kind or "Image Storage" in UID(kind).name
+        return Rejected(name, "truncated" if is_cut else "no_image")
     frames, samples = max(_whole(dataset, "NumberOfFrames", 1), 1), _short(dataset, "SamplesPerPixel", order, 1)
     bits = _short(dataset, "BitsAllocated", order, 16)
     wanted = (rows * columns * samples * frames * bits + 7) // 8
