@@ -49,7 +49,7 @@ ORIENTATIONS = {
     "axial": (UP, BACK, LEFT),
     "axial_from_above": (-UP, BACK, LEFT),
     "feet_first_supine": (UP, BACK, -LEFT),
-    "prone": (K, -J, -I),
+    "prone": (UP, -BACK, -LEFT),
     "coronal": (BACK, -UP, LEFT),
     "sagittal": (LEFT, -UP, BACK),
     "oblique": tuple(TURN.T),
