@@ -15,6 +15,7 @@ from surgiplan_desktop.planning.landmarks.surface import BoneSurface
 #: The plafond of an adult has 700-1200 mm2; less than this is not one.
 _MIN_AREA_MM2 = 200.0
 _ABOVE_MM = 5.0
+_BAND_MM = 4.0
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -59,8 +60,10 @@ def find_medial_malleolus(surface: BoneSurface, up: FloatArray) -> FloatArray | 
 
 
 def plafond_ends(plafond: Plafond, lateral: FloatArray, anterior: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """Medial and lateral end (3,) of the articular patch in the frontal projection, on its plane at the ankle centre's depth."""
-    across = (plafond.patch - plafond.centre) @ lateral
+    """Medial and lateral end (3,) of the articular patch in the frontal section through the ankle centre, on its plane."""
+    offset = plafond.patch - plafond.centre
+    band = np.abs(offset @ anterior) < _BAND_MM
+    across = offset[band if np.count_nonzero(band) >= 10 else slice(None)] @ lateral
     direction = np.cross(anterior, plafond.normal)
     direction *= np.sign(direction @ lateral) / np.linalg.norm(direction)
     scale = float(direction @ lateral)

@@ -22,7 +22,6 @@ def find_fibula(found: Found, fibula: BoneSurface, tibia: BoneSurface, up: Float
 
     ``up`` and ``medial`` are orthogonal unit vectors of the tibia.
     """
-    heights = fibula.heights(up)
     for landmark, outward, end in (("fibular_head_tip", up, "proximal"), ("lateral_malleolus", -up, "distal")):
         if end_is_cut(fibula, outward):
             miss(found, end_cut(BoneName.FIBULA, end), landmark)
@@ -34,18 +33,12 @@ def find_fibula(found: Found, fibula: BoneSurface, tibia: BoneSurface, up: Float
     if end_is_cut(fibula, up):
         miss(found, end_cut(BoneName.FIBULA, "proximal"), *_PTFJ)
         return
-    near_top = fibula.real & (heights > heights.max() - _JOINT_REACH_MM)
     tibia_heights = tibia.heights(up)
-    beside = tibia.real & (tibia_heights > heights.max() - _JOINT_REACH_MM - 10.0) & (tibia_heights < heights.max() + 10.0)
-    if not beside.any() or not near_top.any():
+    beside = np.flatnonzero(tibia.real & (tibia_heights > tibia_heights.max() - _JOINT_REACH_MM - 10.0))
+    distance, _ = cKDTree(fibula.vertices[fibula.real]).query(tibia.vertices[beside], distance_upper_bound=_JOINT_GAP_MM)
+    joint = tibia.vertices[beside[np.isfinite(np.asarray(distance))]]
+    if len(joint) < 5:
         miss(found, Finding("ptfj_not_in_contact", "note", (("gap_mm", _JOINT_GAP_MM),)), *_PTFJ)
         return
-    distance, nearest = cKDTree(tibia.vertices[beside]).query(fibula.vertices[near_top], distance_upper_bound=_JOINT_GAP_MM)
-    touching = np.isfinite(np.asarray(distance))
-    if np.count_nonzero(touching) < 5:
-        miss(found, Finding("ptfj_not_in_contact", "note", (("gap_mm", _JOINT_GAP_MM),)), *_PTFJ)
-        return
-    # the joint lies between the bones: midway from the fibula's surface to the nearest point of the tibia's
-    joint = 0.5 * (fibula.vertices[near_top][touching] + tibia.vertices[beside][np.asarray(nearest)[touching]])
     for landmark, direction in (("ptfj_proximal", up), ("ptfj_distal", -up), ("ptfj_medial_margin", medial)):
         add(found, landmark, joint[int(np.argmax(joint @ direction))], n_points=len(joint))

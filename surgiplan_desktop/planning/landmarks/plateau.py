@@ -4,23 +4,30 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import combinations
 from types import MappingProxyType
 
 import numpy as np
-from scipy.signal import find_peaks
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
+from scipy.spatial import cKDTree
 
 from surgiplan_desktop.base.arrays import AnyArray, BoolArray, FloatArray, frozen
 from surgiplan_desktop.geometry.fit import FittedLine, FittedPlane, fit_plane, fit_plane_robust
-from surgiplan_desktop.planning.landmarks.extremes import bitangent, extreme
+from surgiplan_desktop.planning.landmarks.extremes import bitangent, extreme, refined_extreme
 from surgiplan_desktop.planning.landmarks.surface import BoneSurface
 
 #: Articular surface faces proximal within this angle (clinical.md A.1).
 FACING_DEG = 35.0
+_RIM_MM = 10.0
 _MIN_PATCH_MM2 = 300.0
 _MAX_RMS_MM = 2.0
+#: The inner part of a facet, free of rim and spine: ellipse in shares of the plateau's half width and half depth.
+_FACET_CENTRE = 0.6
+_FACET_HALF = (0.32, 0.65)
 _SPINE_HEIGHT_MM = (2.0, 16.0)
+_SPINE_REACH_MM = 3.5
+_SPINES_APART_MM = (4.0, 22.0)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -58,36 +65,41 @@ class Plateau:
         return MappingProxyType({name: frozen(normal.copy()) for name, normal in named.items()})
 
 
-def anterior_direction(surface: BoneSurface, up: FloatArray, shaft: FittedLine | None) -> FloatArray:
-    """First guess of anterior (unit, orthogonal to ``up``): across the plateau's width, away from where the plateau leans.
+def anterior_direction(
+    surface: BoneSurface, up: FloatArray, shaft: FittedLine | None, fibular_head: FloatArray | None
+) -> FloatArray:
+    """First guess of anterior (unit, orthogonal to ``up``): across the plateau's width, towards the tuberosity.
 
-    The width is the long axis of the section 14 mm below the top. Two signs of the front are added up: the plateau stands
-    behind the shaft (retroversion), and at the tuberosity's level the section reaches farther forward of its centroid than
-    backward. On 100 tibiae of a shape model the sum was +8 mm (sd 1.5).
+    The width is the long axis of the section 14 mm below the top. Signs of the front, none of which depends on the side, are
+    added up in mm: at the tuberosity's level and below the section reaches farther forward of its centroid than backward
+    (about +4), the plateau stands behind the shaft (about -6, a quarter counted), and the fibular head lies behind the middle
+    of the plateau (about -15, a quarter counted).
     """
     heights = surface.heights(up)
     top = float(heights.max())
     across = surface.centroid - (surface.centroid @ up) * up
     plateau = surface.section(across + (top - 14.0) * up, up)
     points = plateau[0].points if plateau else surface.vertices[heights > top - 20.0]
+    middle = plateau[0].centroid if plateau else points.mean(axis=0)
     spread = points - points.mean(axis=0)
     width = np.linalg.svd(spread - np.outer(spread @ up, up), full_matrices=False)[2][0]
     width = width - (width @ up) * up
     anterior = np.cross(up, width / np.linalg.norm(width))
-    evidence = 0.0
-    lower = surface.section(across + (top - 70.0) * up, up)
-    if plateau and shaft is not None:
-        foot = shaft.point + shaft.direction * float((plateau[0].centroid - shaft.point) @ up) / float(shaft.direction @ up)
-        evidence -= float((plateau[0].centroid - foot) @ anterior)
-    elif plateau and lower:
-        evidence -= float((plateau[0].centroid - lower[0].centroid) @ anterior)
     reaches = []
-    for depth in (25.0, 30.0, 35.0, 40.0, 45.0, 50.0):
+    for depth in (30.0, 35.0, 40.0, 45.0, 50.0, 55.0, 60.0):
         outlines = surface.section(across + (top - depth) * up, up)
         if outlines:
             forward = (outlines[0].points - outlines[0].centroid) @ anterior
             reaches.append(float(forward.max() + forward.min()))
-    evidence += float(np.mean(reaches)) if reaches else 0.0
+    evidence = float(np.mean(reaches)) if reaches else 0.0
+    lower = surface.section(across + (top - 70.0) * up, up)
+    if shaft is not None:
+        foot = shaft.point + shaft.direction * float((middle - shaft.point) @ up) / float(shaft.direction @ up)
+        evidence -= 0.25 * float((middle - foot) @ anterior)
+    elif lower:
+        evidence -= 0.25 * float((middle - lower[0].centroid) @ anterior)
+    if fibular_head is not None:
+        evidence -= 0.25 * float((fibular_head - middle) @ anterior)
     return anterior if evidence >= 0.0 else -anterior
 
 
@@ -100,15 +112,14 @@ def find_plateau(surface: BoneSurface, up: FloatArray, lateral: FloatArray, ante
         return None
     index = np.flatnonzero(facing)
     plane = fit_plane_robust(surface.vertices[index], surface.areas[index], up, band_mm=3.0)
-    # the rim is the outline a little below the plane; its second moments make the ellipse
-    outlines = surface.section(plane.point - 6.0 * plane.normal, plane.normal)
-    if not outlines or outlines[0].area_mm2 < 500.0:
-        return None
-    rim = outlines[0].points
-    across, along = (rim - outlines[0].centroid) @ lateral, (rim - outlines[0].centroid) @ anterior
+    # the rim is the silhouette of what lies within 10 mm below the plane: widest level on either side, however it is tilted
+    near = surface.vertices[surface.real & ((surface.vertices - plane.point) @ plane.normal > -_RIM_MM)]
+    across, along = near @ lateral, near @ anterior
     half_width, half_depth = 0.5 * float(np.ptp(across)), 0.5 * float(np.ptp(along))
-    centre = outlines[0].centroid + 0.5 * float(across.max() + across.min()) * lateral
-    centre = centre + 0.5 * float(along.max() + along.min()) * anterior
+    if half_width < 15.0 or half_depth < 10.0:
+        return None
+    centre = plane.point + (0.5 * float(across.max() + across.min()) - float(plane.point @ lateral)) * lateral
+    centre = centre + (0.5 * float(along.max() + along.min()) - float(plane.point @ anterior)) * anterior
     for _ in range(3):
         patches = [
             _patch(surface, index, plane, centre, sign * lateral, anterior, half_width, half_depth) for sign in (-1.0, 1.0)
@@ -136,30 +147,29 @@ def _patch(
     half_width: float,
     half_depth: float,
 ) -> tuple[AnyArray | None, Patch | None]:
-    """Grow one patch from its seed at two thirds of the half width.
+    """Grow one patch from its seed: articular surface inside the inner ellipse of the facet.
 
-    The window is the same in front of and behind the middle on both sides: with a sloping plateau, patches at different depth
+    The ellipse is the same in front of and behind the middle on both sides: with a sloping plateau, patches at different depth
     would tilt the line between their centroids.
     """
     points = surface.vertices[index]
     u, v = (points - centre) @ outward / half_width, (points - centre) @ anterior / half_depth
-    height = (points - plane.point) @ plane.normal
-    window = (u > 0.27) & (u < 0.88) & (np.abs(v) < 0.62) & (u**2 + v**2 < 0.9) & (np.abs(height) < 6.0)
+    window = ((u - _FACET_CENTRE) / _FACET_HALF[0]) ** 2 + (v / _FACET_HALF[1]) ** 2 < 1.0
     if np.count_nonzero(window) < 20:
         return None, None
-    seed = centre + (2.0 / 3.0) * half_width * outward
-    keep = _connected(surface, index[window], seed)
-    for band in (2.5, 1.5):
+    patch = _connected(surface, index[window], centre + _FACET_CENTRE * half_width * outward)
+    keep = patch
+    for band in (4.0, 2.5):
         local = fit_plane(surface.vertices[keep], surface.areas[keep])
-        residual = np.abs((surface.vertices[keep] - local.point) @ local.normal)
+        residual = np.abs((surface.vertices[patch] - local.point) @ local.normal)
         if np.count_nonzero(residual < band) >= 20:
-            keep = keep[residual < band]
+            keep = patch[residual < band]
     local = fit_plane(surface.vertices[keep], surface.areas[keep])
     normal = local.normal if float(local.normal @ plane.normal) > 0 else -local.normal
     area = float(surface.areas[keep].sum())
     if area < _MIN_PATCH_MM2 * min(1.0, (half_width / 36.0) ** 2) * 0.6 or local.rms > _MAX_RMS_MM:
         return keep, None
-    # the centroid is taken over the window's middle line, so that a ragged patch does not move it along the slope
+    # the centroid is taken on the window's middle line, so that a ragged patch does not move it along the slope
     middle = local.point + float((centre - local.point) @ anterior) * anterior
     middle = middle - float((middle - local.point) @ normal) / float(normal @ plane.normal) * plane.normal
     return keep, Patch(middle, normal, local.rms, area, len(keep))
@@ -206,35 +216,42 @@ def find_spines(
     index = np.flatnonzero(region)
     if len(index) < 30:
         return None, None
-    width = 1.0
-    column = np.floor((u[index] - u[index].min()) / width).astype(np.int64)
-    ridge = np.full(int(column.max()) + 1, -2.0)
-    np.maximum.at(ridge, column, height[index])
-    smooth = np.convolve(np.pad(ridge, 1, mode="edge"), [0.25, 0.5, 0.25], mode="valid")
-    peaks, shape = find_peaks(np.concatenate([[-10.0], smooth, [-10.0]]), prominence=0.3)
-    order = np.argsort(-shape["prominences"], kind="stable")
-    tops = [int(peaks[number]) - 1 for number in order]
-    tops = [top for top in tops if smooth[top] > _SPINE_HEIGHT_MM[0]]
-    pair = next(((tops[0], other) for other in tops[1:] if 4.0 <= abs(other - tops[0]) * width <= 22.0), None)
-    if pair is None:
+    # a tip is higher than everything within a few millimetres; the tips lie one behind the other on some bones, so a profile
+    # from the front would hide one
+    around = np.flatnonzero(surface.real & (np.abs(u) < 0.6 * plateau.half_width) & (height > -6.0))
+    tree = cKDTree(surface.vertices[around])
+    tips = []
+    for candidate in index[np.argsort(-height[index], kind="stable")]:
+        if height[candidate] < _SPINE_HEIGHT_MM[0]:
+            break
+        near = around[tree.query_ball_point(surface.vertices[candidate], _SPINE_REACH_MM)]
+        if height[candidate] >= height[near].max():
+            tips.append(candidate)
+    pairs = [
+        (first, second)
+        for first, second in combinations(tips[:8], 2)
+        if _SPINES_APART_MM[0] <= abs(u[first] - u[second]) <= _SPINES_APART_MM[1]
+    ]
+    if not pairs:
         return None, None
-    tips: list[FloatArray] = []
-    for peak in sorted(pair):
-        near = index[np.abs(column - peak) <= 1]
-        seed = surface.vertices[near[int(np.argmax(height[near]))]]
-        tips.append(seed)
-    high = [float((tip - plateau.point) @ plateau.normal) for tip in tips]
-    if not all(_SPINE_HEIGHT_MM[0] <= value <= _SPINE_HEIGHT_MM[1] for value in high):
+    pair = max(pairs, key=lambda item: float(height[item[0]] + height[item[1]]))
+    if max(height[pair[0]], height[pair[1]]) > _SPINE_HEIGHT_MM[1]:
         return None, None
-    return tips[0], tips[1]
+    medial, lateral_tip = sorted(pair, key=lambda item: float(u[item]))
+    return _refined_tip(surface, medial, plateau.normal), _refined_tip(surface, lateral_tip, plateau.normal)
+
+
+def _refined_tip(surface: BoneSurface, vertex: int, outward: FloatArray) -> FloatArray:
+    region = np.linalg.norm(surface.vertices - surface.vertices[vertex], axis=1) < 8.0
+    return refined_extreme(surface, region, surface.vertices[vertex], outward, radius_mm=2.5)[0]
 
 
 def find_edges(surface: BoneSurface, plateau: Plateau, lateral: FloatArray) -> tuple[FloatArray, FloatArray] | None:
-    """Medial and lateral ends of the joint line: extremes of the rim, projected on the line through both patch centroids."""
+    """Medial and lateral ends of the joint line: extremes of the rim, dropped on the line through both patch centroids."""
     if plateau.medial is None or plateau.lateral is None:
         return None
     depth = -((surface.vertices - plateau.point) @ plateau.normal)
-    region = surface.real & (depth > -1.0) & (depth < 14.0)
+    region = surface.real & (depth > -1.0) & (depth < _RIM_MM)
     start, line = plateau.medial.centre, plateau.lateral.centre - plateau.medial.centre
     line = line / np.linalg.norm(line)
     ends = []
@@ -242,9 +259,7 @@ def find_edges(surface: BoneSurface, plateau: Plateau, lateral: FloatArray) -> t
         tip = extreme(surface, region, outward)
         if tip is None:
             return None
-        # along the view from the front: the point of the joint line under the extreme of the rim
-        share = float((tip[0] - start) @ lateral) / float(line @ lateral)
-        ends.append(start + share * line)
+        ends.append(start + float((tip[0] - start) @ line) * line)
     return ends[0], ends[1]
 
 
@@ -253,7 +268,10 @@ def find_posterior(
 ) -> tuple[FloatArray, FloatArray, float | None] | None:
     """Most posterior points of the medial and the lateral plateau rim: contacts of the bitangent in the axial projection."""
     depth = -((surface.vertices - plateau.point) @ plateau.normal)
-    region = surface.real & (depth > -1.5) & (depth < 9.0) & ((surface.vertices - plateau.centre) @ anterior < 0.0)
+    offset = surface.vertices - plateau.centre
+    # not the middle: the attachment of the posterior cruciate ligament stands out there on some bones
+    beside = np.abs(offset @ lateral) > 0.25 * plateau.half_width
+    region = surface.real & beside & (depth > -2.0) & (depth < 7.0) & (offset @ anterior < 0.0)
     if np.count_nonzero(region) < 30:
         return None
     tangent = lateral - (lateral @ up) * up
@@ -274,7 +292,7 @@ def find_tuberosity(
     offset = surface.vertices - axis_point
     radial = offset - np.outer(offset @ axis, axis)
     forward = radial @ anterior
-    sector = surface.real & (depth > 20.0) & (depth < 45.0) & (forward > 0.7 * np.linalg.norm(radial, axis=1))
+    sector = surface.real & (depth > 20.0) & (depth < 45.0) & (forward > 0.85 * np.linalg.norm(radial, axis=1))
     index = np.flatnonzero(sector)
     if len(index) < 20:
         return None

@@ -91,7 +91,7 @@ def find_tibia(side: Side, tibia: Bone, fibula: Bone | None = None, *, progress:
     if cut_bottom:
         miss(found, end_cut(BoneName.TIBIA, "distal"), *_DISTAL, *_SHAFT)
     shaft = _shaft(surface, up)
-    axes = _first_axes(surface, up, shaft, side, cut_top=cut_top)
+    axes = _first_axes(surface, up, shaft, side, fibula, cut_top=cut_top)
     foot = None if cut_bottom else ankle.find_plafond(surface, axes.up)
     progress.step(1, 4, "landmarks_tibia")
     top = None
@@ -157,7 +157,9 @@ def _shaft(surface: BoneSurface, up: FloatArray) -> FittedLine | None:
     return shaft_line(surface, up, bottom, top)
 
 
-def _first_axes(surface: BoneSurface, up: FloatArray, shaft: FittedLine | None, side: Side, *, cut_top: bool) -> _Axes:
+def _first_axes(
+    surface: BoneSurface, up: FloatArray, shaft: FittedLine | None, side: Side, fibula: Bone | None, *, cut_top: bool
+) -> _Axes:
     if shaft is not None:
         up = shaft.direction
     if cut_top:
@@ -167,7 +169,13 @@ def _first_axes(surface: BoneSurface, up: FloatArray, shaft: FittedLine | None, 
         medial = tip - origin - ((tip - origin) @ up) * up
         lateral = -medial / max(float(np.linalg.norm(medial)), 1e-9)
         return _Axes(up, lateral, side.sign * np.cross(up, lateral))
-    anterior = plateau.anterior_direction(surface, up, shaft)
+    head: FloatArray | None = None
+    if fibula is not None:
+        points = fibula.surface_points
+        levels = points @ up
+        if levels.max() > surface.heights(up).max() - 50.0:
+            head = points[levels > levels.max() - 20.0].mean(axis=0)
+    anterior = plateau.anterior_direction(surface, up, shaft, head)
     return _Axes(up, side.sign * np.cross(anterior, up), anterior)
 
 
