@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import json
 import math
+import operator
 from collections.abc import Callable, Mapping
-from functools import cache
+from functools import cache, partial
 from types import MappingProxyType
 from typing import Any, Final
 
@@ -64,10 +65,9 @@ def dumps(data: object) -> str:
 @cache
 def _converter() -> cattrs.Converter:
     converter = cattrs.Converter(forbid_extra_keys=True)
-    converter.register_structure_hook(float, lambda value, _: _number(value))
-    converter.register_structure_hook(int, lambda value, _: _whole(value))
-    converter.register_structure_hook(str, lambda value, _: _text(value))
-    converter.register_structure_hook(bool, lambda value, _: _truth(value))
+    for kind, check in _CHECKS.items():
+        # By identity: a hook of a class would be taken for its subclasses too, and Side is a str.
+        converter.register_structure_hook_func(partial(operator.is_, kind), partial(_checked, check))
     converter.register_structure_hook_func(lambda kind: kind == _Scalar, lambda value, _: _scalar(value))
     converter.register_unstructure_hook(BoneId, str)
     converter.register_structure_hook(BoneId, lambda value, _: _bone(value))
@@ -143,6 +143,13 @@ def _step(structure: Mapping[type, Any], value: Any) -> Step:
     kind = _STEP_KINDS[content.pop("step")]
     step: Step = structure[kind](content, kind)
     return step
+
+
+def _checked(check: Callable[[object], Any], value: object, _: object) -> Any:
+    return check(value)
+
+
+_CHECKS: Final[dict[type, Callable[[object], Any]]] = {float: _number, int: _whole, str: _text, bool: _truth}
 
 
 def _reason(error: Exception) -> str:
