@@ -14,12 +14,15 @@ from surgiplan_desktop.base.arrays import BoolArray, FloatArray, IntArray
 from surgiplan_desktop.base.errors import InputDataError
 from surgiplan_desktop.base.spaces import Plane
 from surgiplan_desktop.base.units import MM_PER_UNIT
+from surgiplan_desktop.geometry.section import plane_basis
 from surgiplan_desktop.geometry.solid import volume
 from surgiplan_desktop.model.anatomy import BoneId, BoneName
 from surgiplan_desktop.model.mesh import Bone, BonePart, Mesh
 
 #: A planar end of at least this area is a cut through the bone, not its shape (mm2; design.md 4).
 CAP_AREA_MM2: Final = 100.0
+#: A cut through a shaft is at least this wide; long strips between flat facets are not (mm).
+CAP_WIDTH_MM: Final = 6.0
 #: Faces of a cap lie within this of its plane, and the bone does not reach further out than this (mm).
 CAP_FLATNESS_MM: Final = 0.02
 #: Faces of a cap point the same way within this (deg).
@@ -114,7 +117,7 @@ def find_caps(mesh: Mesh) -> tuple[tuple[Plane, ...], BoolArray]:
         flat = (np.abs(heights) <= CAP_FLATNESS_MM)[mesh.faces].all(axis=1)
         members = free & flat & (normals @ normal > np.cos(np.radians(CAP_ANGLE_DEG)))
         area = float(areas[members].sum())
-        if area <= CAP_AREA_MM2:
+        if area <= CAP_AREA_MM2 or _width(corners[members], areas[members], normal) < CAP_WIDTH_MM:
             continue
         free &= ~members
         centre = np.average(corners[members].mean(axis=1), axis=0, weights=areas[members])
@@ -123,6 +126,17 @@ def find_caps(mesh: Mesh) -> tuple[tuple[Plane, ...], BoolArray]:
         on_cap[mesh.faces[members].ravel()] = True
     found.sort(key=lambda item: -item[0])
     return tuple(plane for _, plane in found), on_cap
+
+
+def _width(corners: FloatArray, areas: FloatArray, normal: FloatArray) -> float:
+    """Return the smaller width of a flat patch (triangles of shape (m, 3, 3)): that of the ellipse of its second moments, mm."""
+    u, v = plane_basis(normal)
+    flat = corners @ np.column_stack([u, v])
+    flat = flat - np.average(flat.mean(axis=1), axis=0, weights=areas)
+    sums = flat.sum(axis=1)
+    moments = np.einsum("m,mij,mik->jk", areas, flat, flat) + np.einsum("m,mj,mk->jk", areas, sums, sums)
+    smallest = float(np.linalg.eigvalsh(moments / (12.0 * areas.sum()))[0])
+    return 4.0 * float(np.sqrt(max(smallest, 0.0)))
 
 
 def _candidates(normals: FloatArray, areas: FloatArray, corners: FloatArray) -> list[tuple[FloatArray, float]]:
