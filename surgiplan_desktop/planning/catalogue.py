@@ -18,9 +18,10 @@ class TraySize:
 
 @dataclass(frozen=True, slots=True)
 class TrayFamily:
-    """Tibial trays of one design: a D-shaped outline that scales with ML, a stem and two fins (mm, degrees).
+    """Tibial trays of one design: an outline that scales with ML, a stem and two fins (mm, degrees).
 
-    The outline is a superellipse with one exponent before and one behind its widest level, equal on both sides of its middle.
+    The outline is a superellipse with one exponent before and one behind its widest level and a notch behind, equal on both
+    sides of its middle; ``notch_depth_share`` is a share of AP, ``notch_width_share`` of ML.
     """
 
     id: str
@@ -28,6 +29,8 @@ class TrayFamily:
     anterior_exponent: float
     posterior_exponent: float
     anterior_share: float
+    notch_depth_share: float
+    notch_width_share: float
     thickness_mm: float
     slope_deg: float
     stem_diameter_mm: float

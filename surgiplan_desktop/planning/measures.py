@@ -182,7 +182,7 @@ def _findings(items: Mapping[str, Measure]) -> tuple[Finding, ...]:
     flexion = items["knee_flexion"].value
     if isinstance(flexion, float) and abs(flexion) > limits["measure.flexion_warn_deg"]:
         parameters = (("flexion_deg", flexion), ("limit_deg", limits["measure.flexion_warn_deg"]))
-        findings.append(Finding("knee_flexed", "warn", parameters))
+        findings.append(Finding("scan_knee_flexed", "warn", parameters))
     ahka, jlo = items["ahka"].value, items["jlo"].value
     if isinstance(ahka, float) and isinstance(jlo, float):
         distance = formula.cpak_edge_distance(ahka, jlo, limits)

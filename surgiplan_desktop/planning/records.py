@@ -243,7 +243,10 @@ class SizeFit:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ImplantPlacement:
-    """A component placed on the bone: proposed size beside the chosen one, fit and screws."""
+    """A component placed on the bone: proposed size beside the chosen one, fit and screws.
+
+    ``fits`` has every size at its best place; ``fit`` is that of the chosen size where it stands (None for a plate).
+    """
 
     step: StepId
     side: Side
@@ -258,6 +261,7 @@ class ImplantPlacement:
     cut: Plane | None
     screws: tuple[ScrewPath, ...]
     findings: tuple[Finding, ...] = ()
+    fit: SizeFit | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -184,7 +184,8 @@ def _pieces(surface: BoneSurface, index: AnyArray) -> tuple[AnyArray, FloatArray
     edges = edges[(edges >= 0).all(axis=1)]
     graph = coo_array((np.ones(len(edges)), (edges[:, 0], edges[:, 1])), shape=(len(index), len(index)))
     _, label = connected_components(graph, directed=False)
-    return label, np.bincount(label, weights=surface.areas[index])
+    areas: FloatArray = np.bincount(label, weights=surface.areas[index]).astype(np.float64)
+    return label, areas
 
 
 def _connected(surface: BoneSurface, index: AnyArray, seed: FloatArray) -> AnyArray:
@@ -193,7 +194,8 @@ def _connected(surface: BoneSurface, index: AnyArray, seed: FloatArray) -> AnyAr
     own = int(label[int(np.argmin(np.linalg.norm(surface.vertices[index] - seed, axis=1)))])
     if areas[own] < 0.25 * areas.sum():
         own = int(np.argmax(areas))
-    return index[label == own]
+    members: AnyArray = index[label == own]
+    return members
 
 
 def largest_piece(surface: BoneSurface, region: BoolArray) -> BoolArray:

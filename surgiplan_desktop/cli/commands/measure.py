@@ -1,0 +1,34 @@
+"""``surgiplan measure CASE``: landmarks and measures of every leg of a case."""
+
+from __future__ import annotations
+
+import argparse
+
+from surgiplan_desktop.app.describe_measures import leg_data, leg_lines
+from surgiplan_desktop.base.errors import InputDataError
+from surgiplan_desktop.cli.command import Command, Outcome
+from surgiplan_desktop.cli.console import Console
+from surgiplan_desktop.cli.session import add_case_argument, open_for_command
+from surgiplan_desktop.planning.graph import landmarks_key, measures_key
+
+
+def _run(arguments: argparse.Namespace, console: Console) -> Outcome:
+    legs: list[dict[str, object]] = []
+    lines: list[str] = []
+    with open_for_command(console, arguments.case) as session:
+        if not session.case.sides:
+            raise InputDataError("no_bones_to_measure", file=arguments.case)
+        for side in session.case.sides:
+            landmarks, measures = session.require(landmarks_key(side), measures_key(side), progress=console)
+            legs.append(leg_data(landmarks, measures, console.texts))
+            lines.extend(leg_lines(landmarks, measures, console.texts))
+    return Outcome({"legs": legs}, tuple(lines))
+
+
+COMMAND = Command(
+    name="measure",
+    summary="Landmarks and measures of every leg, each with definition, plane and normal range, or why it cannot be had.",
+    example="surgiplan measure case.surgiplan --json",
+    add_arguments=add_case_argument,
+    run=_run,
+)
