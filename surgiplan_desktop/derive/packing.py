@@ -28,6 +28,7 @@ class _Packer(pickle.Pickler):
         if isinstance(value, np.ndarray) and not value.flags.writeable and not value.dtype.hasobject:
             # Bytes are immutable, so an array over them is read-only by nature, and reading them back copies nothing.
             array = np.ascontiguousarray(value)
+            array.flags.writeable = False  # of the copy, if it is one
             return _array_from, (pickle.PickleBuffer(array.data), array.dtype, value.shape)
         if type(value) is MappingProxyType:
             return _proxy_of, (dict(value),)

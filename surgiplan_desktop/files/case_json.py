@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import math
-import operator
 from collections.abc import Callable, Mapping
 from functools import cache, partial
 from types import MappingProxyType
@@ -66,8 +65,10 @@ def dumps(data: object) -> str:
 def _converter() -> cattrs.Converter:
     converter = cattrs.Converter(forbid_extra_keys=True)
     for kind, check in _CHECKS.items():
-        # By identity: a hook of a class would be taken for its subclasses too, and Side is a str.
-        converter.register_structure_hook_func(partial(operator.is_, kind), partial(_checked, check))
+        converter.register_structure_hook(kind, partial(_checked, check))
+    # Their own hooks: as subclasses of str they would stay plain texts.
+    converter.register_structure_hook(Side, lambda value, _: Side(_text(value)))
+    converter.register_structure_hook(BoneName, lambda value, _: BoneName(_text(value)))
     converter.register_structure_hook_func(lambda kind: kind == _Scalar, lambda value, _: _scalar(value))
     converter.register_unstructure_hook(BoneId, str)
     converter.register_structure_hook(BoneId, lambda value, _: _bone(value))

@@ -56,18 +56,28 @@ def read_journal(path: Path) -> JournalContent:
 def parse_journal(data: bytes) -> JournalContent:
     """Check and parse the bytes of a journal."""
     lines: list[Mapping[str, Any]] = []
-    digest, position = FIRST, 0
+    starts: list[int] = []
+    before = digest = FIRST
+    position = 0
     while position < len(data):
         end = data.find(b"\n", position)
         if end < 0:
             return JournalContent(tuple(lines), torn=True, damaged_from=None, good_bytes=position, last_digest=digest)
         raw = data[position : end + 1]
         line = _parsed(raw)
-        if line is None or line.get("seq") != len(lines) or line.get("previous") != digest:
+        if line is None or line.get("seq") != len(lines):
             # A power cut may leave a last line of the right length filled with nonsense.
-            last = end + 1 == len(data) and line is None
-            damaged = None if last else len(lines)
-            return JournalContent(tuple(lines), torn=last, damaged_from=damaged, good_bytes=position, last_digest=digest)
+            torn = end + 1 == len(data) and line is None
+            damaged = None if torn else len(lines)
+            return JournalContent(tuple(lines), torn=torn, damaged_from=damaged, good_bytes=position, last_digest=digest)
+        if line.get("previous") != digest:
+            # What does not fit is the line before: its content is not what this one vouches for.
+            good = lines[:-1]
+            return JournalContent(
+                tuple(good), torn=False, damaged_from=len(good), good_bytes=starts[-1] if starts else 0, last_digest=before
+            )
+        starts.append(position)
+        before = digest
         lines.append(line)
         digest = hashlib.sha256(raw).hexdigest()
         position = end + 1
