@@ -76,8 +76,17 @@ def edge_field(hu: FloatImage, own: BoolArray, foreign: BoolArray, spacing_mm: F
     far = beyond - 1.1 * step
     field = np.where(far > 0, np.minimum(field, -0.2 - 0.3 * far / step), field)
     field = np.where(foreign, np.minimum(field, -0.3), field)
-    field = np.clip(field, -1.0, 1.0).astype(np.float32)
+    field = _without_pores(np.clip(field, -1.0, 1.0).astype(np.float32), own & ~foreign)
     return _one_solid_piece(field)
+
+
+def _without_pores(field: FloatImage, room: BoolArray) -> FloatImage:
+    """Close pores narrower than two voxels inside the label: they would be tunnels through the surface."""
+    result = field.copy()
+    for block in (ndimage.generate_binary_structure(3, 2), np.ones((3, 3, 3), dtype=np.bool_)):
+        closed = ndimage.binary_closing(np.pad(result > 0, 2), block)[2:-2, 2:-2, 2:-2]
+        result[closed & (result <= 0) & room] = 0.05
+    return result
 
 
 def _one_solid_piece(field: FloatImage) -> FloatImage:

@@ -28,6 +28,8 @@ from surgiplan_desktop.model.mesh import Bone, BonePart, Deviation, Mesh
 SIMPLIFICATION_MM: Final = 0.1
 #: A bone is carried on beyond the edge of its block by this, mm, before it is cut flat there: smoothing then rounds no rim.
 _BEYOND_MM: Final = 6.0
+#: What reaches less than this beyond an open end is not cut, mm.
+_LEAST_BEYOND_MM: Final = 0.3
 #: Fewer voxels than this are no surface.
 _LEAST_VOXELS: Final = 20
 #: A vertex belongs to a cap when it lies this near to the cap's plane, mm (vertices are rounded to 1e-4).
@@ -91,6 +93,8 @@ def surface_part(block: int, labels: LabelMap, image: Volume, code: int) -> Bone
     change = volume(coarse) / before - 1.0
     mesh, caps = coarse, []
     for plane in _edge_planes(own.shape, affine, open_ends):
+        if plane.signed_distance(mesh.vertices).max() < _LEAST_BEYOND_MM:
+            continue  # a tip that just touches the edge was rounded off
         _, mesh = split(mesh, plane, name=f"label {code}")
         caps.append(plane)
     mesh = canonical(components(mesh, name=f"label {code}")[0])

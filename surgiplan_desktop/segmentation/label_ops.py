@@ -1,0 +1,140 @@
+"""Voxel operations of the path without AI: threshold with hysteresis, islands, holes, growing of labels."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import ndimage
+
+from surgiplan_desktop.base.arrays import BoolArray, FloatArray, IntArray
+
+FloatImage = NDArray[np.float32]
+
+#: What counts as bone when it hangs together with surely bone, HU: above muscle (60) and cartilage (100), below spongy bone.
+LOW_HU: Final = 150.0
+#: What is surely bone, HU.
+HIGH_HU: Final = 300.0
+#: Smoothing before the threshold, mm: less than a cortex is thick.
+SMOOTHING_MM: Final = 0.6
+#: A gap between two bones is darker than both banks by at least this, HU ...
+VALLEY_HU: Final = 110.0
+#: ... narrower than this, mm ...
+VALLEY_WIDTH_MM: Final = 5.0
+#: ... and itself darker than this, HU (denser is sclerotic bone, not a gap).
+VALLEY_CEILING_HU: Final = 500.0
+#: An island smaller than this is no bone of the leg, mm3.
+ISLAND_MM3: Final = 150.0
+#: Marrow is wider than this, mm; what is thinner and dark is a joint gap between two bones.
+MARROW_MM: Final = 4.0
+
+#: Openings of a bone's shell up to twice this are closed, mm.
+CLOSING_MM: Final = 4.0
+#: Thickness of the skin under which a closed bone is solid, mm.
+SKIN_MM: Final = 2.0
+
+CROSS: Final = ndimage.generate_binary_structure(3, 1)
+
+
+def smoothed(hu: NDArray[np.int16] | NDArray[np.float32], spacing_mm: FloatArray) -> FloatImage:
+    """Return the Hounsfield values lightly smoothed (Gaussian, sigma 0.6 mm), float32."""
+    sigma = np.minimum(SMOOTHING_MM / spacing_mm, 0.8)
+    result: FloatImage = ndimage.gaussian_filter(hu.astype(np.float32), sigma)
+    return result
+
+
+def bone_voxels(hu: FloatImage, spacing_mm: FloatArray) -> BoolArray:
+    """Threshold with hysteresis, without the dark sheets that part two bones at a joint.
+
+    Parameters
+    ----------
+    hu
+        Smoothed Hounsfield values, shape (k, j, i).
+    spacing_mm
+        Along k, j, i.
+
+    Returns
+    -------
+    BoolArray
+        Voxels above ``LOW_HU`` that hang together with voxels above ``HIGH_HU``, islands removed. Marrow is still hollow.
+    """
+    size = tuple(max(3, 2 * round(VALLEY_WIDTH_MM / 2 / step) + 1) for step in spacing_mm.tolist())
+    valley = ndimage.grey_closing(hu, size=size) - hu > VALLEY_HU
+    mask: BoolArray = (hu > LOW_HU) & ~(valley & (hu < VALLEY_CEILING_HU))
+    labels, count = ndimage.label(mask)
+    voxels = np.bincount(labels.ravel(), minlength=count + 1)
+    sure = np.bincount(labels.ravel(), weights=(hu > HIGH_HU).ravel(), minlength=count + 1)
+    keep = (voxels * np.prod(spacing_mm) >= ISLAND_MM3) & (sure >= 8)
+    keep[0] = False
+    result: BoolArray = keep[labels]
+    return result
+
+
+def filled(mask: BoolArray, spacing_mm: FloatArray) -> BoolArray:
+    """Return the mask with its marrow filled: bones are solid.
+
+    Slice by slice across the limb a shaft is a closed ring, also where the scan's edge cuts it; only what is wide enough to be
+    marrow is filled, so that a joint gap between two touching bones stays open.
+    """
+    inside = np.zeros_like(mask)
+    for k, layer in enumerate(mask):
+        if layer.any():
+            inside[k] = ndimage.binary_fill_holes(layer) & ~layer
+    steps = int(max(1, round(MARROW_MM / 2 / float(spacing_mm.max()))))
+    core = ndimage.binary_opening(inside, CROSS, iterations=steps)
+    near = ndimage.binary_dilation(core, CROSS, iterations=steps, mask=inside)
+    result: BoolArray = ndimage.binary_fill_holes(mask | near)
+    return result
+
+
+def largest(mask: BoolArray) -> BoolArray:
+    """Return the largest connected piece of a mask (26 neighbours)."""
+    labels, count = ndimage.label(mask, structure=np.ones((3, 3, 3)))
+    if count <= 1:
+        return mask
+    sizes = np.bincount(labels.ravel())
+    sizes[0] = 0
+    result: BoolArray = labels == int(sizes.argmax())
+    return result
+
+
+def grown(labels: IntArray, room: BoolArray, steps: int) -> IntArray:
+    """Let labels grow into free voxels of ``room``, one voxel a step; where two meet the earlier one stays."""
+    result = labels.copy()
+    for _ in range(steps):
+        free = room & (result == 0)
+        if not free.any():
+            break
+        spread = ndimage.grey_dilation(result, footprint=CROSS)
+        result[free] = spread[free]
+    return result
+
+
+def solid_inside(bone: BoolArray, foreign: BoolArray, spacing_mm: FloatArray) -> BoolArray:
+    """Return one bone without hollows and tunnels, now that its neighbours are known.
+
+    What lies deeper than ``SKIN_MM`` under the closed hull of the bone belongs to it; the skin itself is left as it is, so that
+    grooves and notches of the surface stay.
+    """
+    margin = [int(np.ceil(CLOSING_MM / step)) + 1 for step in spacing_mm]
+    padded = np.pad(bone, [(size, size) for size in margin])
+    # an end that the edge of the scan cuts must not be taken for an outside
+    for axis in range(3):
+        for end, inner in ((slice(0, margin[axis]), margin[axis]), (slice(-margin[axis], None), -margin[axis] - 1)):
+            layer = [slice(None)] * 3
+            layer[axis] = end
+            padded[tuple(layer)] = padded.take([inner], axis)
+    near = ndimage.distance_transform_edt(~padded, sampling=spacing_mm) <= CLOSING_MM
+    closed = ndimage.distance_transform_edt(np.pad(near, 1, mode="edge"), sampling=spacing_mm)[1:-1, 1:-1, 1:-1] > CLOSING_MM
+    hull = ndimage.binary_fill_holes(closed | padded)
+    deep = ndimage.distance_transform_edt(np.pad(hull, 1, mode="edge"), sampling=spacing_mm)[1:-1, 1:-1, 1:-1] > SKIN_MM
+    inner_box = tuple(slice(size, -size) for size in margin)
+    result: BoolArray = bone | (deep[inner_box] & ~foreign)
+    return ndimage.binary_fill_holes(result)
+
+
+def closed_pores(bone: BoolArray, foreign: BoolArray) -> BoolArray:
+    """Close pores of one voxel and hollows of one bone; ``foreign`` voxels stay free."""
+    closed = ndimage.binary_closing(np.pad(bone, 2, mode="edge"), ndimage.generate_binary_structure(3, 2))[2:-2, 2:-2, 2:-2]
+    return ndimage.binary_fill_holes(bone | (closed & ~foreign))
