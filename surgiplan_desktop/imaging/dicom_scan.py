@@ -70,7 +70,9 @@ class Series:
     def verdict(self) -> Verdict:
         """Whether it can be read as it is, only after a repair, or not at all."""
         codes = {finding.code for finding in self.findings}
-        return "refused" if codes & REFUSING else "repairable" if codes & REPAIRABLE else "ok"
+        if codes & REFUSING or not self.blocks:
+            return "refused"
+        return "repairable" if codes & REPAIRABLE else "ok"
 
     @property
     def slices(self) -> int:
@@ -187,11 +189,7 @@ def _series_of(uid: str, members: list[SliceHeader], torn: bool) -> list[Series]
     whole = [header for header in members if not header.truncated]
     cut = tuple(header.name for header in members if header.truncated)
     groups = _split(whole or members)
-    shared: list[Finding] = []
-    if len({_kernel_key(group[0]) for group in groups}) > 1:
-        shared.append(_finding("mixed_kernel", "note", kernels=len({_kernel_key(group[0]) for group in groups})))
-    if len(groups) > 1 and any(not _same_directions(group[0], groups[0][0]) for group in groups[1:]):
-        shared.append(_finding("mixed_orientation", "note", parts=len(groups)))
+    shared = _mixed([group for group in groups if "LOCALIZER" not in group[0].image_type])
     if torn:
         shared.append(_finding("identity_conflict", "critical"))
     series = []
@@ -200,9 +198,18 @@ def _series_of(uid: str, members: list[SliceHeader], torn: bool) -> list[Series]
         if cut and number == 1:
             findings.append(Finding("truncated", "fail", (("files", len(cut)),), cut))
         findings += _image_findings(group)
-        stack = _stack(group, findings)
+        stack = _stack(group, findings) if whole else Stack((), ())
         series.append(Series(name if number == 1 else f"{name}#{number}", tuple(group), stack.blocks, tuple(findings)))
     return series
+
+
+def _mixed(groups: list[list[SliceHeader]]) -> list[Finding]:
+    """Say why one series became several."""
+    kernels = len({_kernel_key(group[0]) for group in groups})
+    findings = [_finding("mixed_kernel", "note", kernels=kernels)] if kernels > 1 else []
+    if len(groups) > max(kernels, 1):
+        findings.append(_finding("mixed_orientation", "note", parts=len(groups)))
+    return findings
 
 
 def _stack(group: list[SliceHeader], findings: list[Finding]) -> Stack:

@@ -178,6 +178,13 @@ def test_kernels_and_scouts_are_taken_apart(files: list[Path]) -> None:
     assert any("localizer" in codes(series) for series in others)
 
 
+def test_orientations_of_one_series_are_taken_apart(files: list[Path]) -> None:
+    change(files[:3], lambda d: setattr(d, "ImageOrientationPatient", [1, 0, 0, 0, 0, -1]))
+    series = scan_folder(files[0].parent).series
+    assert sorted(item.slices for item in series) == [3, 7]
+    assert all("mixed_orientation" in codes(item) for item in series)
+
+
 @pytest.mark.parametrize("syntax", [ImplicitVRLittleEndian, ExplicitVRBigEndian, RLELossless])
 def test_encodings_give_the_same_voxels(files: list[Path], tmp_path: Path, syntax: str) -> None:
     folder = tmp_path / "other"
