@@ -48,7 +48,7 @@ def sides_of_legs(legs: Sequence[NamedLeg], others: Sequence[Chain], proximal_si
     Returns
     -------
     tuple of SideVerdict
-        Two legs take their sides from where they lie; a leg whose bones say otherwise gets ``side_contradiction``. A single leg
+        Two legs take their sides from where they lie; a leg whose bones say otherwise gets ``side_handedness``. A single leg
         takes its side from its bones; ``side_uncertain`` when they do not say it, then the side is only a guess by position.
     """
     spoken = [handedness(leg, others, proximal_sign) for leg in legs]
@@ -61,7 +61,7 @@ def sides_of_legs(legs: Sequence[NamedLeg], others: Sequence[Chain], proximal_si
     verdicts = []
     for side, bones_say in zip((Side.RIGHT, Side.LEFT), spoken, strict=True):
         contradiction = bones_say is not None and bones_say is not side
-        found = Finding("side_contradiction", "critical", (("side", str(side)), ("bones_say", str(side.other))))
+        found = Finding("side_handedness", "critical", (("side", str(side)), ("bones_say", str(side.other))))
         verdicts.append(SideVerdict(side, (found,) if contradiction else ()))
     return tuple(verdicts)
 
