@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 from PySide6.QtCore import Qt, QTimer, Signal
 from PySide6.QtWidgets import QFrame, QPushButton, QScrollArea, QVBoxLayout, QWidget
 
+from surgiplan_desktop.app.jobs import Job
 from surgiplan_desktop.gui.bridge import Bridge
 from surgiplan_desktop.gui.viewports.stage import Stage
 from surgiplan_desktop.gui.widgets.layout import label, line
@@ -25,6 +29,7 @@ class Panel(QWidget):
         self.bridge = bridge
         self.stage = stage
         self.setObjectName("panelFrame")
+        self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
         self.setFixedWidth(PANEL_PX)
         outer = QVBoxLayout(self)
         outer.setContentsMargins(0, 0, 0, 0)
@@ -66,7 +71,21 @@ class Panel(QWidget):
         bridge.session_replaced.connect(self.renew)
         bridge.case_changed.connect(self._late.start)
         bridge.results_changed.connect(self._late.start)
+        bridge.job_changed.connect(self._on_job)
+        self.job: Job | None = None
         self.build()
+
+    @property
+    def busy(self) -> bool:
+        """Whether a job of this panel is under way."""
+        return self.job is not None and self.job.state in ("queued", "running")
+
+    def work(
+        self, name: str, function: Callable[..., Any], *args: Any, on_value: Callable[[Any], object], lane: str = "thread"
+    ) -> None:
+        """Run the panel's job; it shows itself anew when the job has ended."""
+        self.job = self.bridge.run_job(name, function, *args, on_value=on_value, lane=lane)
+        self.refresh()
 
     def word(self, name: str, /, **parameters: str | float | bool) -> str:
         """Return the text ``[ui.<name>]``."""
@@ -96,6 +115,10 @@ class Panel(QWidget):
     def showEvent(self, event: object) -> None:
         super().showEvent(event)
         self.refresh()
+
+    def _on_job(self, job: Job) -> None:
+        if job is self.job and not self.busy:
+            self._late.start()
 
     def _refresh_if_seen(self) -> None:
         if self.isVisible():

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
-from PySide6.QtCore import QPointF, Qt, Signal
-from PySide6.QtGui import QImage, QKeyEvent, QLineF, QMouseEvent, QPainter, QPaintEvent, QPen, QWheelEvent
+from PySide6.QtCore import QLineF, QPointF, Qt, Signal
+from PySide6.QtGui import QImage, QKeyEvent, QMouseEvent, QPainter, QPaintEvent, QPen, QWheelEvent
 from PySide6.QtWidgets import QWidget
 
 from surgiplan_desktop.base.arrays import FloatArray
@@ -74,6 +74,7 @@ class SliceView(QWidget):
         stage.volumes_changed.connect(self._on_volumes)
         for signal in (stage.picture_changed, stage.view_changed, stage.handles_changed, stage.theme_changed):
             signal.connect(self.update)
+        stage.focus_wanted.connect(self.focus_on)
 
     # Geometry --------------------------------------------------------------------------------------------------------------
 
@@ -148,7 +149,8 @@ class SliceView(QWidget):
         painter.fillRect(self.rect(), Qt.GlobalColor.black)
         if self._stage.bounds is None:
             painter.fillRect(self.rect(), self._stage.theme.colour("view/low"))
-            overlay.empty([self._stage.bridge.word("empty_slices")])
+            name = "empty_slices" if self.orientation.name == "axial" else f"view_{self.orientation.name}"
+            overlay.empty([self._stage.bridge.word(name)])
             overlay.frame(f"plane/{self.orientation.name}", strong=False)
             painter.end()
             return

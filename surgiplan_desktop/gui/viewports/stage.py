@@ -31,6 +31,8 @@ class Stage(QObject):
         Grey values; items, outlines, marks; crosshair or window and level.
     handles_changed
         The tool or its handles.
+    focus_wanted(point mm LPS, span mm), turn_wanted(azimuth, elevation deg)
+        Bring something into view; turn the 3D view.
     """
 
     volumes_changed = Signal()
@@ -38,6 +40,8 @@ class Stage(QObject):
     view_changed = Signal()
     handles_changed = Signal()
     theme_changed = Signal()
+    focus_wanted = Signal(object, float)
+    turn_wanted = Signal(float, float)
 
     def __init__(self, bridge: Bridge, theme: Theme) -> None:
         super().__init__()

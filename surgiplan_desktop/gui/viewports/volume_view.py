@@ -49,6 +49,8 @@ class VolumeView(VtkWidget):
         stage.picture_changed.connect(self._on_picture)
         stage.handles_changed.connect(self.update)
         stage.theme_changed.connect(self._on_theme)
+        stage.focus_wanted.connect(self.focus_on)
+        stage.turn_wanted.connect(self.look)
 
     # Camera ----------------------------------------------------------------------------------------------------------------
 

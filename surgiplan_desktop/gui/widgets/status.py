@@ -28,6 +28,7 @@ class StatusBar(QWidget):
     def __init__(self, bridge: Bridge, theme: Theme) -> None:
         super().__init__()
         self.setObjectName("statusBar")
+        self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
         self.setMinimumHeight(30)
         self._bridge = bridge
         self._theme = theme

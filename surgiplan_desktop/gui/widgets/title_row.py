@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from PySide6.QtCore import QSize, Qt
 from PySide6.QtGui import QAction
-from PySide6.QtWidgets import QHBoxLayout, QLabel, QMenu, QPushButton, QToolButton, QWidget
+from PySide6.QtWidgets import QHBoxLayout, QLabel, QMenu, QPushButton, QSizePolicy, QToolButton, QWidget
 
 from surgiplan_desktop.gui.bridge import Bridge
 from surgiplan_desktop.gui.icons import icon
@@ -18,6 +18,7 @@ class TitleRow(QWidget):
     def __init__(self, bridge: Bridge, theme: Theme, actions: dict[str, QAction], menu: QMenu) -> None:
         super().__init__()
         self.setObjectName("titleRow")
+        self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
         self.setFixedHeight(42)
         self._bridge = bridge
         layout = QHBoxLayout(self)
@@ -98,6 +99,7 @@ class TitleRow(QWidget):
 def _plain(text: str, role: str, name: str) -> QLabel:
     made = QLabel(text)
     made.setObjectName(name)
+    made.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Fixed)
     if role:
         made.setProperty("role", role)
     return made

@@ -1,0 +1,172 @@
+"""Measure: landmarks with their status, and measures with value, word, plane and definition."""
+
+from __future__ import annotations
+
+from PySide6.QtWidgets import QHBoxLayout
+
+from surgiplan_desktop.base.errors import SurgiPlanError
+from surgiplan_desktop.derive.node import Failed
+from surgiplan_desktop.gui.panels.base import Panel
+from surgiplan_desktop.gui.tools.base import Tool
+from surgiplan_desktop.gui.tools.landmark_tool import LandmarkTool
+from surgiplan_desktop.gui.widgets.findings import FindingList, card
+from surgiplan_desktop.gui.widgets.layout import Table, button, clear, group, label
+from surgiplan_desktop.gui.words import landmark_words, measure_tip, measure_words, outside_normal
+from surgiplan_desktop.model.anatomy import LANDMARKS
+from surgiplan_desktop.model.edits import release_landmark
+from surgiplan_desktop.planning.graph import landmarks_key, measures_key
+from surgiplan_desktop.planning.records import Landmarks, Measures
+
+#: Shown first, in this order: what the correction is decided by.
+FIRST = ("hka_deviation", "mldfa", "mpta", "jlca", "mad", "wbl", "slope_medial", "slope_lateral")
+_STATUS_ROLE = {"missing": "fail", "edited": "warn", "estimated": "text/secondary", "auto": "text/secondary"}
+
+
+class MeasurePanel(Panel):
+    """See the module's text."""
+
+    step = "measure"
+
+    def build(self) -> None:
+        self._tool = LandmarkTool(self.bridge)
+        self._rows: list[str] = []
+        measures = group(self.content, self.word("group_measures"))
+        self._waiting = label("", "small", "measures_waiting")
+        measures.addWidget(self._waiting)
+        self._table = Table("measures", ("", "", ""), (104, 0, 44))
+        measures.addWidget(self._table)
+        more = button(self.word("more_measures"), "more_measures", lambda: None, checkable=True)
+        self._others = Table("other_measures", ("", "", ""), (132, 0, 44))
+        self._others.hide()
+        more.toggled.connect(self._others.setVisible)
+        measures.addWidget(more)
+        measures.addWidget(self._others)
+        self._failed = QHBoxLayout()
+        measures.addLayout(self._failed)
+        self._findings = FindingList(self.bridge, "measure_findings")
+        self.content.addWidget(self._findings)
+        points = group(self.content, self.word("group_landmarks"))
+        self._hint = label(self.word("landmark_hint"), "small", "landmark_hint")
+        points.addWidget(self._hint)
+        row = QHBoxLayout()
+        self._place = button(self.word("place_landmark"), "place_landmark", self._begin, tip=self.word("place_tip"))
+        self._release = button(self.word("release_landmark"), "release_landmark", self._give_back, tip=self.word("release_tip"))
+        row.addWidget(self._place)
+        row.addWidget(self._release)
+        points.addLayout(row)
+        self._landmarks = Table("landmarks", ("", ""), (0, 86), selectable=True)
+        self._landmarks.itemSelectionChanged.connect(self._choose)
+        points.addWidget(self._landmarks)
+        self.stage.handles_changed.connect(self._show_mode)
+
+    def showEvent(self, event: object) -> None:
+        super().showEvent(event)
+        self.stage.take_tool(self._tool)
+
+    def hideEvent(self, event: object) -> None:
+        super().hideEvent(event)
+        if self.stage.tool is self._tool:
+            self.stage.take_tool(Tool())
+
+    def act(self) -> None:
+        self.go.emit("plan")
+
+    def refresh(self) -> None:
+        side = self.bridge.side
+        measures = self.bridge.value(measures_key(side)) if side else None
+        landmarks = self.bridge.value(landmarks_key(side)) if side else None
+        ready = side is not None and self.bridge.ready(measures_key(side))
+        self._waiting.setText("" if ready or side is None else self.word("computing"))
+        self._waiting.setVisible(not ready)
+        self._show_failure()
+        if isinstance(measures, Measures):
+            self._show_measures(measures)
+        if isinstance(landmarks, Landmarks):
+            self._show_landmarks(landmarks)
+        found = [] if not isinstance(measures, Measures) else list(measures.findings)
+        self._findings.show_findings([*found, *(landmarks.findings if isinstance(landmarks, Landmarks) else ())])
+        blocked = side is None or not self.bridge.case.bones
+        self.say_next(self.word("next_plan"), enabled=not blocked, reason=self.word("needs_bones") if blocked else "")
+
+    def _show_failure(self) -> None:
+        clear(self._failed)
+        side = self.bridge.side
+        if side is None:
+            return
+        for key in (measures_key(side), *(("found", side, bone) for bone in ("femur", "tibia"))):
+            state = self.bridge.state(key)
+            if isinstance(state, Failed) and isinstance(state.error, SurgiPlanError):
+                text, hint = self.bridge.texts.error(state.error)
+                self._failed.addWidget(card(f"{text}. {hint}", "fail"))
+                return
+
+    def _show_measures(self, measures: Measures) -> None:
+        theme = self.stage.theme
+        rows = {}
+        for name, item in measures.items.items():
+            tip = measure_tip(self.bridge, item)
+            gone = item.status == "not_measurable"
+            flagged = not gone and outside_normal(item)
+            colour = theme.colour("text/disabled" if gone else "warn" if flagged else "text/primary")
+            mark = self.word("outside_short") if flagged else self.word("estimated_short") if item.status == "estimated" else ""
+            rows[name] = (
+                (self.bridge.texts.measure(name)[0], theme.colour("text/secondary"), tip),
+                (measure_words(self.bridge, item), colour, tip),
+                (mark, theme.colour("warn"), tip),
+            )
+        self._table.fill([rows[name] for name in FIRST if name in rows], right=(1,))
+        self._others.fill([rows[name] for name in rows if name not in FIRST], right=(1,))
+
+    def _show_landmarks(self, landmarks: Landmarks) -> None:
+        theme = self.stage.theme
+        order = {"missing": 0, "edited": 1}
+        names = sorted(
+            (name for name, item in landmarks.items.items() if item.point_lps is not None or item.reason is not None),
+            key=lambda name: (order.get(landmarks.items[name].status, 2), list(LANDMARKS).index(name)),
+        )
+        rows = []
+        for name in names:
+            item = landmarks.items[name]
+            tip = LANDMARKS[name].definition
+            if item.reason is not None:
+                tip += "\n" + self.bridge.texts.finding(item.reason)
+            if item.fit_rms_mm is not None:
+                tip += "\n" + self.word("fit_error", mm=f"{item.fit_rms_mm:.2f}")
+            status = self.word(f"status_{item.status}")
+            rows.append(
+                ((landmark_words(name), None, tip), (status, theme.colour(_STATUS_ROLE[item.status]), tip)),
+            )
+        self._rows = names
+        self._landmarks.fill(rows)
+
+    def _choose(self) -> None:
+        row = self._landmarks.currentRow()
+        side = self.bridge.side
+        if not 0 <= row < len(self._rows) or side is None:
+            return
+        self._tool.chosen = self._rows[row]
+        landmarks = self.bridge.value(landmarks_key(side))
+        point = landmarks.point(self._rows[row]) if isinstance(landmarks, Landmarks) else None
+        if point is not None:
+            self.stage.look_at(point)
+        self.stage.handles_changed.emit()
+
+    def _begin(self) -> None:
+        if self._tool.chosen is None:
+            self.bridge.tell("choose_landmark_first")
+            return
+        self._tool.placing = True
+        self.bridge.tell("click_to_place", landmark=landmark_words(self._tool.chosen))
+        self.stage.handles_changed.emit()
+
+    def _give_back(self) -> None:
+        side, chosen = self.bridge.side, self._tool.chosen
+        if side is None or (side, chosen) not in self.bridge.case.landmarks or chosen is None:
+            self.bridge.tell("nothing_to_release")
+            return
+        self.bridge.apply("edit_release_landmark", lambda case: release_landmark(case, side, chosen))
+
+    def _show_mode(self) -> None:
+        placing = self._tool.placing and self.stage.tool is self._tool
+        name = landmark_words(self._tool.chosen) if self._tool.chosen else ""
+        self._hint.setText(self.word("click_to_place", landmark=name) if placing else self.word("landmark_hint"))

@@ -1,0 +1,84 @@
+"""Numbers with their words: no alignment value stands without varus, valgus, medial, lateral (practice.md 10)."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from surgiplan_desktop.gui.bridge import Bridge
+from surgiplan_desktop.planning.records import Measure
+
+_UNITS: Final = {"deg": "°", "mm": " mm", "%": " %", "": ""}
+#: Measures whose sign has a word: (word below zero, word above zero), value shown without sign.
+_SIGNED: Final = {
+    "hka_deviation": ("varus", "valgus"),
+    "ahka": ("varus", "valgus"),
+    "mad": ("lateral", "medial"),
+    "femoral_torsion": ("retroversion", "anteversion"),
+    "tibial_torsion": ("internal", "external"),
+    "slope_medial": ("anterior", "posterior"),
+    "slope_lateral": ("anterior", "posterior"),
+    "jlca": ("opens_medially", "opens_laterally"),
+    "knee_flexion": ("extended_over", "flexed"),
+    "knee_rotation": ("external", "internal"),
+}
+
+
+def value_words(bridge: Bridge, measure: str, value: float | str | None, unit: str) -> str:
+    """Return a value with unit and word, such as ``5.2° varus``; a dash when there is none."""
+    if value is None:
+        return "–"
+    if isinstance(value, str):
+        return value
+    word = bridge.word
+    digits = 0 if unit == "%" else 1
+    shown = round(value, digits) + 0.0
+    if measure == "hka":
+        lean = "varus" if shown < 180.0 else "valgus" if shown > 180.0 else "straight"
+        return f"{shown:.{digits}f}° {word(lean)}"
+    if measure == "wbl":
+        return f"{shown:.0f} % {word('from_medial')}"
+    if measure in _SIGNED:
+        low, high = _SIGNED[measure]
+        if shown == 0.0:
+            return f"{shown:.{digits}f}{_UNITS[unit]}"
+        return f"{abs(shown):.{digits}f}{_UNITS[unit]} {word(low if shown < 0 else high)}"
+    if not unit and abs(value) < 10.0:
+        return f"{value:.2f}"
+    return f"{shown:.{digits}f}{_UNITS[unit]}"
+
+
+def measure_words(bridge: Bridge, measure: Measure) -> str:
+    """Return a measure's value in words; why there is none when it cannot be had."""
+    if measure.status == "not_measurable":
+        return bridge.word("not_measurable")
+    return value_words(bridge, measure.id, measure.value, measure.unit)
+
+
+def measure_tip(bridge: Bridge, measure: Measure) -> str:
+    """Return definition, plane, normal range, source, and the reason when it cannot be had."""
+    name, definition = bridge.texts.measure(measure.id)
+    rows = [name, definition]
+    if measure.plane != "none":
+        rows.append(bridge.word(f"plane_{measure.plane}"))
+    if measure.normal is not None:
+        rows.append(bridge.word("normal_range", low=f"{measure.normal[0]:g}", high=f"{measure.normal[1]:g}"))
+    if measure.value_limb_plane is not None:
+        rows.append(bridge.word("in_limb_plane", value=f"{measure.value_limb_plane:.1f}"))
+    if measure.source:
+        rows.append(measure.source)
+    if measure.reason is not None:
+        rows.append(bridge.texts.finding(measure.reason))
+    return "\n".join(rows)
+
+
+def outside_normal(measure: Measure) -> bool:
+    """Tell whether a value lies outside its normal range."""
+    if measure.normal is None or not isinstance(measure.value, float):
+        return False
+    return not measure.normal[0] <= measure.value <= measure.normal[1]
+
+
+def landmark_words(landmark: str) -> str:
+    """Return the name of a landmark as read, such as ``Medial plateau edge``."""
+    words = landmark.replace("_", " ").replace("ptfj", "tibiofibular joint")
+    return words[:1].upper() + words[1:]
