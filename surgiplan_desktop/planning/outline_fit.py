@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.optimize import minimize
 
-from surgiplan_desktop.base.arrays import FloatArray
+from surgiplan_desktop.base.arrays import BoolArray, FloatArray
 
 #: The bone outline is walked in steps of this length while searching; the figures come from the outline itself.
 _SEARCH_STEP_MM = 1.2
@@ -110,7 +110,7 @@ def _distance_and_gradient(points: FloatArray, polygon: FloatArray) -> tuple[Flo
     return sign * distance, gradient
 
 
-def _inside(points: FloatArray, polygon: FloatArray) -> FloatArray:
+def _inside(points: FloatArray, polygon: FloatArray) -> BoolArray:
     """Tell which points lie inside (even-odd rule)."""
     x, y = points[:, 0, None], points[:, 1, None]
     ax, ay = polygon.T
@@ -118,5 +118,5 @@ def _inside(points: FloatArray, polygon: FloatArray) -> FloatArray:
     straddles = (ay > y) != (by > y)
     with np.errstate(divide="ignore", invalid="ignore"):
         at = ax + (y - ay) / (by - ay) * (bx - ax)
-    result: FloatArray = (straddles & (x < at)).sum(axis=1) % 2 == 1
+    result: BoolArray = (straddles & (x < at)).sum(axis=1) % 2 == 1
     return result

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.spatial import ConvexHull
 
-from surgiplan_desktop.base.arrays import FloatArray, frozen, unit
+from surgiplan_desktop.base.arrays import BoolArray, FloatArray, frozen, unit
 from surgiplan_desktop.base.errors import InputDataError
 from surgiplan_desktop.base.progress import Progress
 from surgiplan_desktop.base.spaces import Frame, Plane
@@ -196,9 +196,9 @@ def _bridge(profile: FloatArray) -> tuple[FloatArray, FloatArray]:
     return best[1], best[2]
 
 
-def _under_plate(family: PlateFamily, x: FloatArray, y: FloatArray) -> FloatArray:
+def _under_plate(family: PlateFamily, x: FloatArray, y: FloatArray) -> BoolArray:
     half = np.where(y > family.head_from_mm - family.edge_radius_mm, family.head_width_mm, family.body_width_mm) / 2.0
-    result: FloatArray = (np.abs(x) <= half + 1.0) & (y >= family.distal_mm - 1.0) & (y <= family.proximal_mm + 1.0)
+    result: BoolArray = (np.abs(x) <= half + 1.0) & (y >= family.distal_mm - 1.0) & (y <= family.proximal_mm + 1.0)
     return result
 
 
@@ -224,7 +224,8 @@ def _rounded(corners: FloatArray, radius: float, steps: int = 6) -> FloatArray:
 
 def unit2(vector: FloatArray) -> FloatArray:
     """Return a plane vector scaled to length 1."""
-    return vector / float(np.linalg.norm(vector))
+    result: FloatArray = vector / float(np.linalg.norm(vector))
+    return result
 
 
 def _pad(points: FloatArray) -> FloatArray:
@@ -234,4 +235,5 @@ def _pad(points: FloatArray) -> FloatArray:
 def _turned(frame: Frame, turn_deg: float) -> FloatArray:
     """Return the axes turned about the plate's normal (Z), so that the plate stays on the bone."""
     c, s = np.cos(np.radians(turn_deg)), np.sin(np.radians(turn_deg))
-    return frame.axes @ np.array([[c, -s, 0.0], [s, c, 0.0], [0.0, 0.0, 1.0]])
+    turned: FloatArray = frame.axes @ np.array([[c, -s, 0.0], [s, c, 0.0], [0.0, 0.0, 1.0]])
+    return turned
