@@ -38,6 +38,20 @@ def test_the_contracts_hold(monkeypatch: pytest.MonkeyPatch, capsys: pytest.Capt
     assert lint_imports(config_filename="pyproject.toml", no_cache=True) == 0, capsys.readouterr().out
 
 
+def test_a_broken_contract_would_be_found(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    config = tmp_path / "broken.toml"
+    config.write_text(
+        '[tool.importlinter]\nroot_package = "surgiplan_desktop"\ninclude_external_packages = true\n'
+        '[[tool.importlinter.contracts]]\nname = "n"\ntype = "forbidden"\n'
+        'source_modules = ["surgiplan_desktop.base"]\nforbidden_modules = ["numpy"]\n'
+    )
+    monkeypatch.chdir(ROOT)
+    assert lint_imports(config_filename=str(config), no_cache=True) == 1
+    assert "numpy" in capsys.readouterr().out
+
+
 def test_every_package_has_its_layer_and_no_contract_forgets_one() -> None:
     layers = next(contract for contract in contracts() if contract["type"] == "layers")["layers"]
     assert {name.strip() for layer in layers for name in layer.split("|")} == packages()
