@@ -88,7 +88,9 @@ def choose(result: ScanResult, uids: Sequence[str] = (), *, accept_repair: bool 
         for series in chosen:
             _refuse(result, series, accept_repair)
         return chosen
-    images = [series for series in result.series if _is_ct(series)] or list(result.series)
+    images = [series for series in result.series if _is_ct(series)]
+    if not images:
+        _refuse(result, max(result.series, key=lambda series: series.slices), accept_repair)
     if len({series.identity for series in images}) > 1:
         raise UsageError("several_studies", file=result.path, listing=_listing(images), count=len(images))
     usable = [series for series in images if series.verdict == "ok"]

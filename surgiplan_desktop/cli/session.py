@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import argparse
+import errno
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -33,7 +35,7 @@ def check_output(path: Path, force: bool) -> Path:
     ------
     UsageError
         ``output_exists`` when it exists (a folder: when it has content) and ``force`` is not set; ``output_folder_missing``
-        when the folder it shall lie in does not exist.
+        when the folder it shall lie in does not exist, ``output_not_writable`` when that folder refuses.
     """
     path = path.expanduser().resolve()
     occupied = any(path.iterdir()) if path.is_dir() else path.exists()
@@ -41,6 +43,8 @@ def check_output(path: Path, force: bool) -> Path:
         raise UsageError("output_exists", file=path)
     if not path.parent.is_dir():
         raise UsageError("output_folder_missing", file=path.parent)
+    if not os.access(path.parent, os.W_OK):
+        raise UsageError("output_not_writable", file=path, reason=os.strerror(errno.EACCES))
     return path
 
 

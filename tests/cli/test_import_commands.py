@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 
 import numpy as np
@@ -175,3 +176,13 @@ def test_an_output_folder_that_cannot_hold_a_file(ct: Path, tmp_path: Path, caps
     assert code == 2
     assert data["error"]["hint"]
     assert (tmp_path / "file").read_text() == "in the way"
+
+
+def test_an_output_folder_without_permission(
+    ct: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Root may write anywhere, so the answer of the system is put in its place.
+    monkeypatch.setattr(os, "access", lambda path, mode: mode != os.W_OK or Path(path) != tmp_path)
+    code, data, _ = answer(capsys, "import", ct, "-o", tmp_path / "case.surgiplan")
+    assert (code, data["error"]["id"], data["error"]["file"]) == (2, "output_not_writable", str(tmp_path / "case.surgiplan"))
+    assert sorted(item.name for item in tmp_path.iterdir()) == ["ct"]
