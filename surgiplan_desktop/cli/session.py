@@ -43,7 +43,7 @@ def check_output(path: Path, force: bool) -> Path:
         raise UsageError("output_exists", file=path)
     if not path.parent.is_dir():
         raise UsageError("output_folder_missing", file=path.parent)
-    if not os.access(path.parent, os.W_OK):
+    if not os.access(path if path.is_dir() else path.parent, os.W_OK):
         raise UsageError("output_not_writable", file=path, reason=os.strerror(errno.EACCES))
     return path
 
