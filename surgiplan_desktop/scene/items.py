@@ -124,7 +124,8 @@ def make_actor(item: Item, colours: Colours) -> vtkActor:
         mapper.ScalarVisibilityOff()
     elif isinstance(item, Tubes):
         mapper = vtkPolyDataMapper()
-        mapper.SetInputConnection(_tubes(item).GetOutputPort())
+        tubes = _tubes(item)  # a name of its own: VTK's output port does not keep its filter alive
+        mapper.SetInputConnection(tubes.GetOutputPort())
     elif isinstance(item, Points):
         mapper = vtkGlyph3DMapper()
         data = vtkPolyData()

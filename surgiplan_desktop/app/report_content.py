@@ -1,0 +1,218 @@
+"""The words and numbers of the report, ready to be set: every alignment number with its word (practice.md 4, 10, 23)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from surgiplan_desktop import __version__
+from surgiplan_desktop.app.describe_measures import value_words
+from surgiplan_desktop.app.texts import Texts
+from surgiplan_desktop.files.report import Cell, Figure, ReportContent, ReportPicture, Section
+from surgiplan_desktop.files.sidecar import RESEARCH_USE_ONLY
+from surgiplan_desktop.model.case import Case, Finding
+from surgiplan_desktop.model.steps import OsteotomyStep
+from surgiplan_desktop.planning.limits import default_limits
+from surgiplan_desktop.planning.records import Check, Guide, ImplantPlacement, OsteotomyPlan, WedgeDetail
+
+#: Rows of the table before and after, in this order always.
+_MEASURES = (
+    ("hka", "deg"),
+    ("mpta", "deg"),
+    ("mldfa", "deg"),
+    ("jlca", "deg"),
+    ("wbl", "%"),
+    ("mad", "mm"),
+    ("slope_medial", "deg"),
+    ("slope_lateral", "deg"),
+    ("leg_length", "mm"),
+)
+_SCENARIO_MEASURES = (("hka", "deg"), ("wbl", "%"), ("mpta", "deg"))
+_GAPS = ("pm", "mid", "am")
+_TONE = {"pass": "ok", "warn": "warn", "fail": "fail", "note": "quiet", "critical": "fail"}
+
+
+def report_content(
+    case: Case,
+    step: OsteotomyStep,
+    plan: OsteotomyPlan,
+    wedge: WedgeDetail,
+    guide: Guide | None,
+    implants: tuple[ImplantPlacement, ...],
+    fingerprint: str,
+    pictures: tuple[ReportPicture, ...],
+    no_pictures: str,
+    texts: Texts,
+) -> ReportContent:
+    """Put the report together."""
+    approved = any(item.role == "surgeon" for item in case.approvals)
+    left = [_before_after(plan, texts), _scenarios(plan, wedge, texts), _saw(wedge, texts), _hinge(wedge, texts)]
+    left += [_screws(item, texts) for item in implants if item.screws]
+    right = [] if guide is None else [_guide_facts(guide, step, texts), _checks(guide.checks, texts)]
+    found = [*plan.findings, *wedge.findings, *(item for placed in implants for item in placed.findings)]
+    right.append(_findings(found if guide is None else [*found, *guide.findings], texts))
+    return ReportContent(
+        title=texts.text("ui.report_title"),
+        side=plan.side.value,
+        side_word=texts.text(f"ui.report_side_{plan.side.value}"),
+        side_letter={"right": "R", "left": "L"}[plan.side.value],
+        identity=_identity(case, step, plan, guide, fingerprint, texts),
+        state=texts.text("ui.report_approved" if approved else "ui.report_not_approved"),
+        approved=approved,
+        notice=RESEARCH_USE_ONLY,
+        footer=texts.text("ui.report_footer", version=__version__, fingerprint=fingerprint, limits=default_limits().version),
+        pictures=pictures,
+        no_pictures=texts.text("ui.report_no_pictures", reason=no_pictures) if not pictures else "",
+        figures_heading=texts.text("ui.report_gaps"),
+        figures=tuple(
+            Figure(texts.text(f"ui.report_gap_{key}"), texts.text("label.millimetres", value=wedge.gap_to_measure_mm[key]))
+            for key in _GAPS
+            if key in wedge.gap_to_measure_mm
+        ),
+        figures_note=texts.text("ui.report_gaps_note", kerf=plan.kerf_mm),
+        left=tuple(left),
+        right=tuple(right),
+    )
+
+
+def _identity(
+    case: Case, step: OsteotomyStep, plan: OsteotomyPlan, guide: Guide | None, fingerprint: str, texts: Texts
+) -> tuple[tuple[str, str], ...]:
+    target = {"wbl": f"WBL {step.target.value:g} %", "hka": f"HKA {step.target.value:g}°", "mpta": f"MPTA {step.target.value:g}°"}
+    rows = [
+        ("report_case", case.code),
+        ("report_procedure", f"{step.type.upper()} · {step.id}"),
+        ("report_target", target.get(step.target.kind, texts.text("label.degrees", value=step.target.value))),
+        ("report_angle", texts.text("label.degrees", value=plan.angle_deg)),
+        ("report_pose", texts.text(f"ui.report_pose_{plan.pose}")),
+        ("report_blade", f"{step.blade.name} · {step.blade.kerf_mm:g} mm"),
+    ]
+    if guide is not None:
+        rows.append(("report_check_code", guide.check_code))
+    if case.intake.operation_date:
+        rows.append(("report_operation", case.intake.operation_date))
+    rows.append(("report_plan", fingerprint[:8]))
+    return tuple((texts.text(f"ui.{name}"), value) for name, value in rows)
+
+
+def _before_after(plan: OsteotomyPlan, texts: Texts) -> Section:
+    rows = []
+    for measure, unit in _MEASURES:
+        before, after = plan.before.get(measure), plan.after.get(measure)
+        if before is None and after is None and measure not in ("hka", "mpta", "wbl"):
+            continue
+        step = 0.0 if before is None or after is None else after - before
+        changed = abs(step) >= 0.05
+        change = texts.text(f"ui.report_change_{'deg' if unit == 'deg' else 'other'}", value=step, unit=unit) if changed else "–"
+        rows.append(
+            (
+                Cell(texts.measure(measure)[0]),
+                Cell(value_words(measure, before, unit, texts), "" if before is not None else "quiet"),
+                Cell(value_words(measure, after, unit, texts), "" if after is not None else "quiet", bold=changed),
+                Cell(change, "quiet"),
+            )
+        )
+    head = tuple(texts.text(f"ui.report_{name}") for name in ("measure", "before", "after", "change"))
+    return Section(
+        texts.text("ui.report_before_after"), head, tuple(rows), (1.25, 1.35, 1.35, 0.6), texts.text("ui.report_ct_note")
+    )
+
+
+def _scenarios(plan: OsteotomyPlan, wedge: WedgeDetail, texts: Texts) -> Section:
+    gaps: Mapping[str, Mapping[str, float]] = wedge.scenario_gaps_mm or {}
+    rows = []
+    for row in plan.scenarios:
+        gap = (gaps.get(row.name) or row.gap_to_measure_mm or {}).get("mid")
+        values = [value_words(name, row.after.get(name), unit, texts) for name, unit in _SCENARIO_MEASURES]
+        chosen = row.name == "default"
+        cells = [
+            texts.text(f"ui.report_jlca_{row.name}", value=row.post_jlca_deg),
+            texts.text("label.degrees", value=row.angle_deg),
+            "–" if gap is None else texts.text("label.millimetres", value=gap),
+            *values,
+        ]
+        rows.append(tuple(Cell(text, bold=chosen) for text in cells))
+    head = tuple(texts.text(f"ui.report_{name}") for name in ("if_jlca", "angle", "gap_mid_head", "hka", "wbl", "mpta"))
+    note = texts.text("ui.report_scenarios_note")
+    return Section(texts.text("ui.report_scenarios"), head, tuple(rows), (1.15, 0.6, 0.75, 1.1, 1.15, 0.65), note)
+
+
+def _saw(wedge: WedgeDetail, texts: Texts) -> Section:
+    before = default_limits()["wedge.blade_before_hinge_mm"]
+    rows = []
+    for ray in wedge.saw:
+        mark = min(ray.entry_to_hinge_mm - before, ray.entry_to_far_cortex_mm)
+        numbers = (ray.entry_to_cortex_mm, mark, ray.entry_to_hinge_mm, ray.entry_to_far_cortex_mm)
+        cells = [Cell(f"{number:.0f}", bold=place == 1) for place, number in enumerate(numbers)]
+        rows.append((Cell(texts.text(f"ui.report_ray_{ray.ray}") if texts.has(f"ui.report_ray_{ray.ray}") else ray.ray), *cells))
+    head = tuple(texts.text(f"ui.report_{name}") for name in ("ray", "to_cortex", "blade_mark", "to_hinge", "to_far_cortex"))
+    note = texts.text("ui.report_saw_note", before=before)
+    return Section(texts.text("ui.report_saw"), head, tuple(rows), (1.3, 0.9, 0.9, 0.9, 0.9), note)
+
+
+def _hinge(wedge: WedgeDetail, texts: Texts) -> Section:
+    def millimetres(value: float | None) -> str:
+        return texts.text("label.not_measurable") if value is None else texts.text("label.millimetres", value=value)
+
+    zone = wedge.hinge_zone or "–"
+    words = texts.text(f"ui.report_zone_{zone}") if texts.has(f"ui.report_zone_{zone}") else zone
+    row = (Cell(words), Cell(millimetres(wedge.hinge_to_cortex_mm)), Cell(millimetres(wedge.hinge_to_plateau_mm)))
+    head = tuple(texts.text(f"ui.report_{name}") for name in ("zone", "hinge_to_cortex", "hinge_to_plateau"))
+    return Section(texts.text("ui.report_hinge"), head, (row,), (1.6, 1.0, 1.0))
+
+
+def _screws(placement: ImplantPlacement, texts: Texts) -> Section:
+    rows = []
+    for screw in placement.screws:
+        length = float(((screw.tip_lps - screw.entry_lps) ** 2).sum() ** 0.5)
+        near = [value for value in (screw.to_cut_mm, screw.to_joint_mm, screw.to_hinge_mm) if value is not None]
+        rows.append(
+            (
+                Cell(screw.name),
+                Cell(f"{screw.diameter_mm:g} × {length:.0f}"),
+                *(
+                    Cell("–" if value is None else f"{value:.0f}", "warn" if value is not None and value < 5 else "")
+                    for value in (screw.to_cut_mm, screw.to_joint_mm, screw.to_hinge_mm)
+                ),
+                Cell("–" if not near else f"{min(near):.0f}", "quiet"),
+            )
+        )
+    head = tuple(texts.text(f"ui.report_{name}") for name in ("screw", "size", "cut", "joint", "hinge", "least"))
+    heading = texts.text("ui.report_screws", component=placement.component, size=placement.size)
+    return Section(heading, head, tuple(rows), (1.2, 1.0, 0.7, 0.7, 0.7, 0.7))
+
+
+def _guide_facts(guide: Guide, step: OsteotomyStep, texts: Texts) -> Section:
+    label = " · ".join(guide.label)
+    slot = texts.text("ui.report_slot_words", width=guide.slot_width_mm, depth=guide.slot_depth_mm, blade=step.blade.name)
+    rows = [
+        ("report_label", label),
+        ("report_slot", slot),
+    ]
+    for sleeve in guide.sleeves:
+        words = texts.text("ui.report_pin_words", bore=sleeve.bore_mm, reach=sleeve.to_far_cortex_mm)
+        rows.append((f"report_pin_{sleeve.fragment}", words))
+    cells = tuple((Cell(texts.text(f"ui.{name}"), "quiet"), Cell(value)) for name, value in rows)
+    return Section(texts.text("ui.report_guide", step=guide.step), (), cells, (0.55, 2.0))
+
+
+def _checks(checks: tuple[Check, ...], texts: Texts) -> Section:
+    order = {"fail": 0, "warn": 1, "pass": 2}
+    rows = [
+        (Cell(texts.text(f"ui.report_status_{item.status}"), _TONE[item.status], bold=True), Cell(texts.check(item)))
+        for item in sorted(checks, key=lambda item: order[item.status])
+    ]
+    return Section(
+        texts.text("ui.report_checks"), (), tuple(rows), (0.3, 2.3), more=texts.text("ui.report_more_checks", count="{count}")
+    )
+
+
+def _findings(findings: list[Finding], texts: Texts) -> Section:
+    order = {"critical": 0, "fail": 1, "warn": 2, "note": 3}
+    rows = [
+        (Cell(texts.text(f"ui.report_severity_{item.severity}"), _TONE[item.severity], bold=True), Cell(texts.finding(item)))
+        for item in sorted(findings, key=lambda item: order[item.severity])
+    ]
+    if not rows:
+        rows = [(Cell(""), Cell(texts.text("ui.report_no_findings"), "quiet"))]
+    more = texts.text("ui.report_more_findings", count="{count}")
+    return Section(texts.text("ui.report_findings"), (), tuple(rows), (0.42, 2.2), more=more)
