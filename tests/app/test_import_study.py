@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import get_args
 
 import numpy as np
 import pydicom
@@ -14,15 +15,28 @@ from surgiplan_desktop.app.case_code import ALPHABET, case_code
 from surgiplan_desktop.app.import_meshes import import_meshes
 from surgiplan_desktop.app.import_study import choose, import_study, scan
 from surgiplan_desktop.app.session import Session
+from surgiplan_desktop.app.texts import load_texts
 from surgiplan_desktop.base.errors import InputDataError, UsageError
 from surgiplan_desktop.base.spaces import Affine
 from surgiplan_desktop.files.mesh_files import write_stl
 from surgiplan_desktop.geometry.solid import cylinder
+from surgiplan_desktop.imaging.dicom_header import RejectReason
+from surgiplan_desktop.imaging.dicom_scan import REFUSING, REPAIRABLE
 from surgiplan_desktop.imaging.dicom_write import derived_uid, write_ct_series
 from surgiplan_desktop.imaging.volume_files import write_volume_file
 from surgiplan_desktop.model.anatomy import BoneId, BoneName, Side
 from surgiplan_desktop.model.case import Intake
 from surgiplan_desktop.model.images import Volume
+
+
+def test_every_finding_has_words_and_a_remedy() -> None:
+    texts = load_texts("en", strict=True)
+    for code in REFUSING | REPAIRABLE:
+        assert texts.has(f"finding.{code}"), code
+        assert texts.text(f"error.refused_{code}", "hint")
+    for reason in get_args(RejectReason):
+        assert texts.has(f"reason.{reason}")
+        assert texts.text(f"error.file_{reason}", "hint")
 
 
 @pytest.fixture

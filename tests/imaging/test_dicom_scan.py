@@ -11,7 +11,7 @@ import numpy as np
 import pydicom
 import pytest
 from pydicom.dataset import Dataset
-from pydicom.uid import ExplicitVRBigEndian, ImplicitVRLittleEndian, RLELossless
+from pydicom.uid import ExplicitVRBigEndian, ImplicitVRLittleEndian, JPEGLSLossless, RLELossless
 
 from surgiplan_desktop.base.errors import InputDataError
 from surgiplan_desktop.base.progress import Cancelled
@@ -185,14 +185,14 @@ def test_orientations_of_one_series_are_taken_apart(files: list[Path]) -> None:
     assert all("mixed_orientation" in codes(item) for item in series)
 
 
-@pytest.mark.parametrize("syntax", [ImplicitVRLittleEndian, ExplicitVRBigEndian, RLELossless])
+@pytest.mark.parametrize("syntax", [ImplicitVRLittleEndian, ExplicitVRBigEndian, RLELossless, JPEGLSLossless])
 def test_encodings_give_the_same_voxels(files: list[Path], tmp_path: Path, syntax: str) -> None:
     folder = tmp_path / "other"
     folder.mkdir()
     for path in files:
         dataset = pydicom.dcmread(path)
-        if syntax == RLELossless:
-            dataset.compress(RLELossless)
+        if syntax in (RLELossless, JPEGLSLossless):
+            dataset.compress(syntax)
             dataset.save_as(folder / path.name)
         else:
             if syntax == ExplicitVRBigEndian:
