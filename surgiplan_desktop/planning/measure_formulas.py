@@ -163,8 +163,8 @@ def _flat(leg: Leg, point: FloatArray) -> tuple[float, float]:
 
 
 def mad(leg: Leg) -> float:
-    """Distance in mm of the knee centre from the line hip to ankle, + when the line passes medially; limb plane."""
-    hip, ankle, knee = (_flat(leg, leg[name]) for name in ("hip_centre", "ankle_centre", "tibial_knee_centre"))
+    """Distance in mm of the knee centre (notch) from the line hip to ankle, + when the line passes medially; limb plane."""
+    hip, ankle, knee = (_flat(leg, leg[name]) for name in ("hip_centre", "ankle_centre", "femoral_knee_centre"))
     along = (ankle[0] - hip[0], ankle[1] - hip[1])
     to_knee = (knee[0] - hip[0], knee[1] - hip[1])
     return (along[0] * to_knee[1] - along[1] * to_knee[0]) / sqrt(along[0] ** 2 + along[1] ** 2)

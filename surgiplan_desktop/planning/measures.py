@@ -74,7 +74,7 @@ _SPECS: Final = (
     MeasureSpec("ahka", "bone", "deg", (*_FEMUR, *_TIBIA, *_DISTAL, *_CENTRES), formula.ahka, formula.ahka_limb),
     MeasureSpec("jlo", "bone", "deg", (*_FEMUR, *_TIBIA, *_DISTAL, *_CENTRES), formula.jlo, formula.jlo_limb),
     MeasureSpec("cpak", "bone", "", (*_FEMUR, *_TIBIA, *_DISTAL, *_CENTRES), formula.cpak),
-    MeasureSpec("mad", "limb", "mm", (*_LIMB, _KNEE), formula.mad),
+    MeasureSpec("mad", "limb", "mm", (*_LIMB, _NOTCH), formula.mad),
     MeasureSpec("wbl", "limb", "%", (*_LIMB, *_EDGES), formula.wbl),
     MeasureSpec("lpfa", "bone", "deg", (*_FEMUR, "greater_trochanter_tip"), *_of_bone(formula.lpfa, "femur")),
     MeasureSpec("ldta", "bone", "deg", (*_TIBIA, "medial_plafond", "lateral_plafond"), *_of_bone(formula.ldta, "tibia")),

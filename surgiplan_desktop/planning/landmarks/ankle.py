@@ -55,7 +55,7 @@ def find_plafond(surface: BoneSurface, up: FloatArray) -> Plafond | None:
 def find_medial_malleolus(surface: BoneSurface, up: FloatArray) -> FloatArray | None:
     """Most distal point of the tibia."""
     heights = surface.heights(up)
-    tip = extreme(surface, surface.real & (heights < heights.min() + 12.0), -up, radius_mm=4.0)
+    tip = extreme(surface, surface.real & (heights < heights.min() + 12.0), -up, radius_mm=5.0)
     return None if tip is None else tip[0]
 
 

@@ -17,6 +17,8 @@ from surgiplan_desktop.planning.landmarks.surface import BoneSurface
 REGION_MM = 40.0
 #: Contacts of a bitangent lie this far apart (clinical.md A.1: 35-65 mm; wider here for very small and large bones).
 _APART_MM = (28.0, 75.0)
+#: Band below the highest section of the notch that counts as its roof.
+_ROOF_MM = 0.6
 _CONVERGED_RAD = np.radians(0.005)
 
 
@@ -141,7 +143,7 @@ def _checked(contacts: tuple[FloatArray, FloatArray, float | None] | None, later
 def _notch(surface: BoneSurface, up: FloatArray, lateral: FloatArray, contact: Contact) -> FloatArray | None:
     """Knee centre: the highest of the most distal points of the sagittal sections between the contacts.
 
-    A flat notch roof leaves the place along the roof open; so the sections within 1 mm of the highest are averaged, each with
+    A flat notch roof leaves the place along the roof open; so the sections within 0.6 mm of the highest are averaged, each with
     how far it reaches into that band.
     """
     low, high = float(contact.medial @ lateral), float(contact.lateral @ lateral)
@@ -158,7 +160,7 @@ def _notch(surface: BoneSurface, up: FloatArray, lateral: FloatArray, contact: C
     # a running mean over five sections: one noisy vertex must not be the roof
     smooth = np.convolve(np.pad(heights, 2, mode="edge"), np.full(5, 0.2), mode="valid")
     top = int(np.argmax(smooth))
-    inside = smooth > smooth[top] - 1.0
+    inside = smooth > smooth[top] - _ROOF_MM
     first = top
     while first > 0 and inside[first - 1]:
         first -= 1
@@ -166,7 +168,7 @@ def _notch(surface: BoneSurface, up: FloatArray, lateral: FloatArray, contact: C
     while last < len(levels) - 1 and inside[last + 1]:
         last += 1
     roof = slice(first, last + 1)
-    weights = np.maximum(smooth[roof] - smooth[top] + 1.0, 0.0)
+    weights = np.maximum(smooth[roof] - smooth[top] + _ROOF_MM, 0.0)
     centre: FloatArray = weights @ points[roof] / weights.sum()
     return centre + (float(smooth[top]) - float(centre @ up)) * up
 
@@ -180,7 +182,7 @@ def find_epicondyles(surface: BoneSurface, condyles: Condyles) -> tuple[FloatArr
     for contact in (condyles.posterior.medial, condyles.posterior.lateral):
         near = surface.real & (np.linalg.norm(surface.vertices - contact, axis=1) < 16.0)
         near &= surface.normals @ condyles.anterior < 0.2
-        if np.count_nonzero(near) < 30:
+        if np.count_nonzero(near) < 8:
             return None, None
         try:
             sphere = fit_sphere(surface.vertices[near], surface.areas[near])

@@ -15,10 +15,16 @@ def refined_extreme(
 ) -> tuple[FloatArray, float | None]:
     """Apex of the surface along ``outward`` near ``seed``, with the RMS of its fit; the seed itself where no fit holds."""
     facing = region & (surface.normals @ outward > 0.5)
-    apex = local_apex(surface.vertices[facing], surface.areas[facing], seed, outward, radius_mm=radius_mm)
-    if apex is None or float(np.linalg.norm(apex[0] - seed)) > radius_mm:
-        return seed, None
-    return apex
+    points, areas = surface.vertices[facing], surface.areas[facing]
+    place = seed
+    apex: tuple[FloatArray, float] | None = None
+    # twice: an outlier of the noise may lie off the apex, and the fit should be centred on what it finds
+    for _ in range(2):
+        apex = local_apex(points, areas, place, outward, radius_mm=radius_mm)
+        if apex is None or float(np.linalg.norm(apex[0] - seed)) > radius_mm:
+            return seed, None
+        place = apex[0]
+    return seed if apex is None else apex[0], None if apex is None else apex[1]
 
 
 def extreme(
@@ -39,7 +45,7 @@ def bitangent(
     outward: FloatArray,
     *,
     across: float | None = None,
-    radius_mm: float = 6.0,
+    radius_mm: float = 9.0,
 ) -> tuple[FloatArray, FloatArray, float | None] | None:
     """Contact points of the line that touches two bulges from outside, seen along ``tangent x outward``.
 

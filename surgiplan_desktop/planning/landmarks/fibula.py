@@ -27,7 +27,7 @@ def find_fibula(found: Found, fibula: BoneSurface, tibia: BoneSurface, up: Float
             miss(found, end_cut(BoneName.FIBULA, end), landmark)
             continue
         levels = fibula.heights(outward)
-        tip = extreme(fibula, fibula.real & (levels > levels.max() - 12.0), outward, radius_mm=4.0)
+        tip = extreme(fibula, fibula.real & (levels > levels.max() - 12.0), outward, radius_mm=5.0)
         if tip is not None:
             add(found, landmark, tip[0], rms=tip[1])
     if end_is_cut(fibula, up):

@@ -8,6 +8,7 @@ import numpy as np
 
 from surgiplan_desktop.base.arrays import BoolArray, FloatArray
 from surgiplan_desktop.geometry.fit import FittedLine, Sphere, fit_sphere, ransac_sphere
+from surgiplan_desktop.planning.landmarks.extremes import extreme
 from surgiplan_desktop.planning.landmarks.surface import BoneSurface
 
 #: What passes for a femoral head (clinical.md A.1): radius, residual, share of the sphere covered by bone surface.
@@ -151,7 +152,8 @@ def find_trochanters(
     beyond = (points - base) @ lateral > -8.0
     outside = np.linalg.norm(points - head.centre, axis=1) > 1.3 * head.radius
     greater = surface.real & beyond & outside & (height > level - 60.0)
-    tip = points[greater][int(np.argmax(height[greater]))] if greater.any() else None
+    top = extreme(surface, greater, up, radius_mm=5.0)
+    tip = None if top is None else top[0]
 
     posteromedial = -0.8 * anterior - 0.6 * lateral
     offset = points - shaft.point

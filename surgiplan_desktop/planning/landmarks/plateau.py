@@ -24,7 +24,9 @@ _MIN_PATCH_MM2 = 300.0
 _MAX_RMS_MM = 2.0
 #: The inner part of a facet, free of rim and spine: ellipse in shares of the plateau's half width and half depth.
 _FACET_CENTRE = 0.6
-_FACET_HALF = (0.32, 0.65)
+_FACET_HALF = (0.32, 0.7)
+#: Front and rear rim are taken within this of the plateau's plane: deeper, the front of the bone runs out to the tuberosity.
+_FACET_RIM_MM = 5.0
 _SPINE_HEIGHT_MM = (2.0, 16.0)
 _SPINE_REACH_MM = 3.5
 _SPINES_APART_MM = (4.0, 22.0)
@@ -147,12 +149,10 @@ def _patch(
     half_width: float,
     half_depth: float,
 ) -> tuple[AnyArray | None, Patch | None]:
-    """Grow one patch from its seed: articular surface inside the inner ellipse of the facet.
-
-    The ellipse is the same in front of and behind the middle on both sides: with a sloping plateau, patches at different depth
-    would tilt the line between their centroids.
-    """
+    """Grow one patch from its seed: articular surface inside the inner ellipse of the facet."""
     points = surface.vertices[index]
+    middle, half_depth = _facet_depth(surface, plane, centre, outward, anterior, half_width, half_depth)
+    centre = centre + middle * anterior
     u, v = (points - centre) @ outward / half_width, (points - centre) @ anterior / half_depth
     window = ((u - _FACET_CENTRE) / _FACET_HALF[0]) ** 2 + (v / _FACET_HALF[1]) ** 2 < 1.0
     if np.count_nonzero(window) < 20:
@@ -169,10 +169,34 @@ def _patch(
     area = float(surface.areas[keep].sum())
     if area < _MIN_PATCH_MM2 * min(1.0, (half_width / 36.0) ** 2) * 0.6 or local.rms > _MAX_RMS_MM:
         return keep, None
-    # the centroid is taken on the window's middle line, so that a ragged patch does not move it along the slope
-    middle = local.point + float((centre - local.point) @ anterior) * anterior
-    middle = middle - float((middle - local.point) @ normal) / float(normal @ plane.normal) * plane.normal
-    return keep, Patch(middle, normal, local.rms, area, len(keep))
+    # the centroid is taken on the facet's middle line, so that a ragged patch does not move it along the slope
+    place = local.point + float((centre - local.point) @ anterior) * anterior
+    place = place - float((place - local.point) @ normal) / float(normal @ plane.normal) * plane.normal
+    return keep, Patch(place, normal, local.rms, area, len(keep))
+
+
+def _facet_depth(
+    surface: BoneSurface,
+    plane: FittedPlane,
+    centre: FloatArray,
+    outward: FloatArray,
+    anterior: FloatArray,
+    half_width: float,
+    half_depth: float,
+) -> tuple[float, float]:
+    """Middle of a facet from front to back (mm in front of ``centre``) and half its depth, from its front and rear rim.
+
+    The facets' own middle, not that of the whole plateau: one reaches farther back than the other.
+    """
+    offset = surface.vertices - centre
+    across = offset @ outward
+    strip = surface.real & (across > 0.45 * half_width) & (across < 0.75 * half_width)
+    strip &= np.abs((surface.vertices - plane.point) @ plane.normal) < _FACET_RIM_MM
+    if np.count_nonzero(strip) < 20:
+        return 0.0, half_depth
+    along = offset[strip] @ anterior
+    front, rear = float(along.max()), float(along.min())
+    return 0.5 * (front + rear), 0.5 * (front - rear)
 
 
 def _pieces(surface: BoneSurface, index: AnyArray) -> tuple[AnyArray, FloatArray]:
@@ -280,7 +304,7 @@ def find_posterior(
     tangent /= np.linalg.norm(tangent)
     outward = -(anterior - (anterior @ up) * up - (anterior @ tangent) * tangent)
     outward /= np.linalg.norm(outward)
-    contacts = bitangent(surface, region, tangent, outward, across=float(plateau.centre @ tangent))
+    contacts = bitangent(surface, region, tangent, outward, across=float(plateau.centre @ tangent), radius_mm=8.0)
     if contacts is None or float((contacts[1] - contacts[0]) @ tangent) < 0.35 * plateau.half_width:
         return None
     return contacts
