@@ -134,6 +134,7 @@ class Evaluator:
         self._holds = 0
         self._shared = _Shared()
         self._closed = False
+        self._owner = threading.get_ident()
 
     # ---------------------------------------------------------------- owner's thread
 
@@ -341,7 +342,9 @@ class Evaluator:
                 part = PartOfProgress(progress, number / len(missing), (number + 1) / len(missing))
                 values[key] = self._computed(plan, key, values, part)
         finally:
-            if missing:
+            if missing and threading.get_ident() == self._owner:
+                self._advance()
+            elif missing:
                 self._post(self._advance)
         return [values[key] for key in keys]
 

@@ -7,7 +7,7 @@ import os
 import shutil
 import zipfile
 import zlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, BinaryIO, Final, Self
 
@@ -131,11 +131,13 @@ def write_archive(
     assets: Mapping[AssetId, Path | CaseArchive],
     *,
     progress: Progress = SILENT,
+    written: Callable[[], object] = lambda: None,
 ) -> None:
     """Write a case file atomically: to a temporary file beside it, to the disk, then in its place.
 
-    ``assets`` gives for each asset its file, or the archive that has it. Raises OSError when the disk refuses; the target is
-    then as it was.
+    ``assets`` gives for each asset its file, or the archive that has it. ``written`` is called before the target is replaced: the
+    time to close an archive that is the target itself, since Windows replaces no open file. Raises OSError when the disk
+    refuses; the target is then as it was.
     """
     temporary = target.with_name(f".{target.name}.{os.getpid()}.part")
     manifest = dumps({"format": FORMAT, "schema": CASE_SCHEMA, "program": __version__}).encode()
@@ -155,6 +157,7 @@ def write_archive(
                             progress.step(done, total, "saving")
             stream.flush()
             os.fsync(stream.fileno())
+        written()
         temporary.replace(target)
         _sync_folder(target.parent)
     except BaseException:

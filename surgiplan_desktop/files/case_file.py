@@ -188,7 +188,7 @@ class CaseFolder:
                     sources[asset] = archive
                 else:
                     raise InputDataError("asset_missing", file=self.path, asset=asset[:23])
-            write_archive(path, parts, sources, progress=progress)
+            write_archive(path, parts, sources, progress=progress, written=archive.close)
 
 
 def create(root: Path, case: Case, *, owner: Owner) -> CaseFolder:

@@ -116,7 +116,9 @@ def test_results_follow_on_both_lanes(session: Session) -> None:
 def test_require_computes_here_and_raises_the_first_error(session: Session) -> None:
     session.apply("Write", notes("abc"))
     assert session.require(SUM, LENGTH) == [9, 3]
+    assert isinstance(session.state(PROCESS), Stale)
     assert session.require(PROCESS)[0] == (3, os.getpid())
+    assert isinstance(session.state(PROCESS), Ready)
     session.apply("Write", notes("x" * 13))
     with pytest.raises(PlanCheckError):
         session.require(SUM, PROCESS)
