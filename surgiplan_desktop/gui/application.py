@@ -10,11 +10,11 @@ from pathlib import Path
 from types import TracebackType
 
 from PySide6.QtCore import QTimer
-from PySide6.QtGui import QGuiApplication
+from PySide6.QtGui import QFontDatabase, QGuiApplication
 from PySide6.QtWidgets import QApplication
 
 from surgiplan_desktop.app.startup import start
-from surgiplan_desktop.base.paths import user_log_folder
+from surgiplan_desktop.base.paths import resource_folder, user_log_folder
 from surgiplan_desktop.gui.bridge import Bridge, Dispatcher
 from surgiplan_desktop.gui.main_window import MainWindow, dress
 from surgiplan_desktop.gui.theme import font, theme_named
@@ -35,6 +35,8 @@ def run(case: Path | None = None) -> int:
     application = QApplication.instance() or QApplication([sys.argv[0]])
     application.setApplicationName("SurgiPlan Desktop")
     application.setStyle("Fusion")
+    for path in sorted((resource_folder() / "fonts").glob("*.ttf")):
+        QFontDatabase.addApplicationFont(str(path))
     application.setFont(font())
     theme = theme_named("dark")
     dress(theme)

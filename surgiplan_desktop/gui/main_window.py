@@ -187,6 +187,8 @@ class MainWindow(QMainWindow):
         step = self.bridge.session.view.step
         self._stack.setCurrentWidget(self._panels[step])
         self.views.use_layout(LAYOUT_OF_STEP[step])
+        if step in ("study", "bones", "review", "measure"):
+            self.views.volume.fit()
         self.refresh_frame()
 
     # Qt --------------------------------------------------------------------------------------------------------------------

@@ -89,6 +89,18 @@ class Theme:
         colour.setAlphaF(alpha)
         return colour
 
+    def tint(self, role: str) -> tuple[float, float, float]:
+        """Return the colour of a role for solid bodies in 3D: bones are tints of ivory, everything else as it is."""
+        red, green, blue = self.rgb(role)
+        if not role.startswith(("bone/", "piece/")):
+            return red, green, blue
+        share = 0.45
+        return (
+            share * red + (1 - share) * 0.93,
+            share * green + (1 - share) * 0.89,
+            share * blue + (1 - share) * 0.80,
+        )
+
     def rgb(self, role: str) -> tuple[float, float, float]:
         """Return the colour of a role as red, green, blue in 0..1, as VTK wants it."""
         colour = self.colour(role)
@@ -184,6 +196,10 @@ QLineEdit, QSpinBox, QDoubleSpinBox, QComboBox, QPlainTextEdit {
 QLineEdit:focus, QSpinBox:focus, QDoubleSpinBox:focus, QComboBox:focus { border-color: @accent; }
 QLineEdit:disabled, QDoubleSpinBox:disabled, QComboBox:disabled { color: @text/disabled; }
 QDoubleSpinBox[changed="true"] { border-color: @accent; }
+QDoubleSpinBox::up-button, QDoubleSpinBox::down-button { background: @surface/2; border: none; width: 16px; }
+QDoubleSpinBox::up-button:hover, QDoubleSpinBox::down-button:hover { background: @surface/3; }
+QDoubleSpinBox::up-arrow { image: url(@icons/chevron-up.svg); width: 10px; height: 10px; }
+QDoubleSpinBox::down-arrow { image: url(@icons/chevron-down.svg); width: 10px; height: 10px; }
 QComboBox::drop-down { border: none; width: 18px; }
 QComboBox::down-arrow { image: url(@icons/chevron-down.svg); width: 12px; height: 12px; }
 QComboBox QAbstractItemView { background: @surface/2; border: 1px solid @surface/3; outline: none; }
@@ -216,13 +232,14 @@ QCheckBox::indicator, QRadioButton::indicator { width: 14px; height: 14px; borde
 QRadioButton::indicator { border-radius: 8px; }
 QCheckBox::indicator { border-radius: 3px; }
 QCheckBox::indicator:checked, QRadioButton::indicator:checked { background: @accent; border-color: @accent; }
+QCheckBox::indicator:checked { image: url(@icons/check-@look.svg); }
 QCheckBox::indicator:disabled, QRadioButton::indicator:disabled { border-color: @surface/3; }
 """
 
 
 def style_sheet(theme: Theme, icon_folder: str) -> str:
     """Return the style sheet with every ``@role`` replaced by its colour."""
-    sheet = _SHEET.replace("@icons", icon_folder)
+    sheet = _SHEET.replace("@icons", icon_folder).replace("@look", theme.look)
     sheet = sheet.replace("@accent-hover", theme.colour("accent").lighter(112).name())
     for role in sorted(theme.roles, key=len, reverse=True):
         sheet = sheet.replace(f"@{role}", theme.roles[role])

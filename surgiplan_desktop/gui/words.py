@@ -54,6 +54,13 @@ def measure_words(bridge: Bridge, measure: Measure) -> str:
     return value_words(bridge, measure.id, measure.value, measure.unit)
 
 
+def short_words(bridge: Bridge, words: str) -> str:
+    """Cut the longest words to what a column holds; the whole stands in the tip."""
+    for long in ("from_medial", "opens_medially", "opens_laterally", "posterior", "anterior", "medial", "lateral"):
+        words = words.replace(bridge.word(long), bridge.word(f"{long}_short"))
+    return words.strip()
+
+
 def measure_tip(bridge: Bridge, measure: Measure) -> str:
     """Return definition, plane, normal range, source, and the reason when it cannot be had."""
     name, definition = bridge.texts.measure(measure.id)

@@ -109,7 +109,8 @@ def surface_data(mesh: Mesh, *, sharp: bool) -> vtkPolyData:
         split.SplittingOn()
         split.ConsistencyOff()
         split.Update()
-        return split.GetOutput()
+        result: vtkPolyData = split.GetOutput()
+        return result
     data.GetPointData().SetNormals(numpy_to_vtk(vertex_normals(mesh).astype(np.float32), deep=True))
     return data
 

@@ -43,14 +43,16 @@ class Ray:
 def view_matrix(camera: vtkCamera, aspect: float) -> FloatArray:
     """Return the 4 x 4 matrix from LPS to clip coordinates."""
     matrix = camera.GetCompositeProjectionTransformMatrix(aspect, -1.0, 1.0)
-    return np.array([[matrix.GetElement(row, column) for column in range(4)] for row in range(4)])
+    rows = [[matrix.GetElement(row, column) for column in range(4)] for row in range(4)]
+    return np.array(rows, dtype=np.float64)
 
 
 def project(matrix: FloatArray, points: FloatArray, width: float, height: float) -> FloatArray:
     """Return x (right), y (down) on the screen and depth (-1 near .. 1 far) of points (n, 3), shape (n, 3)."""
     homogeneous = np.c_[np.atleast_2d(points), np.ones(len(np.atleast_2d(points)))] @ matrix.T
     clip = homogeneous[:, :3] / homogeneous[:, 3:]
-    return np.c_[(clip[:, 0] + 1.0) * width / 2.0, (1.0 - clip[:, 1]) * height / 2.0, clip[:, 2]]
+    screen: FloatArray = np.c_[(clip[:, 0] + 1.0) * width / 2.0, (1.0 - clip[:, 1]) * height / 2.0, clip[:, 2]]
+    return screen
 
 
 def ray_at(matrix: FloatArray, x: float, y: float, width: float, height: float) -> Ray:

@@ -36,8 +36,7 @@ def share_with_vtk(volume: Volume) -> vtkImageData:
     """Return the voxels as a VTK image in index coordinates (spacing 1, origin 0); memory is shared, nothing is copied."""
     flat = volume.array.reshape(-1)
     values = vtkDataArray.CreateDataArray(get_vtk_array_type(flat.dtype))
-    # VTK only reads it, but asks for a writeable buffer: a second view on the same memory.
-    values.SetVoidArray(np.frombuffer(memoryview(flat).toreadonly(), dtype=flat.dtype), flat.size, 1)
+    values.SetVoidArray(flat, flat.size, 1)  # VTK keeps a reference to the buffer
     values.SetNumberOfComponents(1)
     image = vtkImageData()
     k, j, i = volume.shape

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -20,6 +21,7 @@ from surgiplan_desktop.scene.items import Item, Patch, Points, Surface, Tubes
 
 #: Steps in which the planned correction is shown on the bones.
 PLANNING_STEPS = ("plan", "approve")
+_FAINT = 0.35
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -115,7 +117,13 @@ class PictureMaker:
                 continue
             if side is not None and bone.side is not side and step not in ("study", "bones", "review"):
                 continue
-            self._add_bone(bone, results, opacity.get(str(bone), 1.0), items, outlines)
+            share = opacity.get(str(bone), 1.0)
+            if replaced and bone.bone is BoneName.FIBULA:
+                share *= _FAINT  # it bends and slides in ways that are not planned here
+            if replaced and bone.bone is BoneName.TALUS:
+                self._add_carried(bone, case, results, share, items)
+                continue
+            self._add_bone(bone, results, share, items, outlines)
         if step in ("guide", "approve"):
             self._add_guide(case, results, items, outlines)
         if step in ("plan", "guide", "approve"):
@@ -146,6 +154,18 @@ class PictureMaker:
             items[key] = self._surface(key, part.mesh, f"bone/{bone.bone}", opacity=opacity, ready=ready)
             outlines.append(Outline(part.mesh, f"bone/{bone.bone}", bone.bone, bone.side))
 
+    def _add_carried(self, bone: BoneId, case: Case, results: Results, opacity: float, items: dict[str, Item]) -> None:
+        """Show a bone below the cut where the correction carries it."""
+        value, ready = results(bone_key(bone))
+        step = next(item for item in case.steps if isinstance(item, OsteotomyStep) and item.side is bone.side)
+        plan, _ = results(osteotomy_key(step.id))
+        if not isinstance(value, Bone) or opacity <= 0.0:
+            return
+        for part in value.parts:
+            key = f"{bone}/{part.block}/carried"
+            mesh = self._keep(f"{key}/mesh", (part.mesh, plan), partial(part.mesh.moved, plan.correction))
+            items[key] = self._surface(key, mesh, f"bone/{bone.bone}", opacity=opacity, ready=ready)
+
     def _add_correction(
         self, case: Case, results: Results, step: str, items: dict[str, Item], outlines: list[Outline]
     ) -> set[BoneId]:
@@ -171,12 +191,8 @@ class PictureMaker:
                 outlines.append(Outline(pieces.proximal, "bone/tibia", "tibia", osteotomy.side))
                 outlines.append(Outline(pieces.distal, "bone/tibia", "tibia", osteotomy.side, thin=True))
                 outlines.append(Outline(pieces.distal_moved, "piece/moved", "distal_piece", osteotomy.side))
-            items[f"{osteotomy.id}/plane"] = self._keep(
-                f"{osteotomy.id}/plane", (plan,), lambda plan=plan: Patch(plane_corners(plan), "cut", 0.3)
-            )
-            items[f"{osteotomy.id}/hinge"] = self._keep(
-                f"{osteotomy.id}/hinge", (plan,), lambda plan=plan: Tubes(hinge_line(plan), 1.1, "danger")
-            )
+            items[f"{osteotomy.id}/plane"] = self._keep(f"{osteotomy.id}/plane", (plan,), partial(_plane_patch, plan))
+            items[f"{osteotomy.id}/hinge"] = self._keep(f"{osteotomy.id}/hinge", (plan,), partial(_hinge_tube, plan))
         return replaced
 
     def _add_implants(self, case: Case, results: Results, step: str, items: dict[str, Item], outlines: list[Outline]) -> None:
@@ -189,9 +205,7 @@ class PictureMaker:
             items[implant.id] = self._surface(implant.id, placement.mesh, "implant", sharp=True, ready=ready)
             outlines.append(Outline(placement.mesh, "implant", "implant", implant.side))
             if placement.screws:
-                items[f"{implant.id}/screws"] = self._keep(
-                    f"{implant.id}/screws", (placement,), lambda placement=placement: _screws(placement)
-                )
+                items[f"{implant.id}/screws"] = self._keep(f"{implant.id}/screws", (placement,), partial(_screws, placement))
 
     def _add_guide(self, case: Case, results: Results, items: dict[str, Item], outlines: list[Outline]) -> None:
         for step in case.steps:
@@ -203,7 +217,7 @@ class PictureMaker:
             items[step.id] = self._surface(step.id, guide.mesh, "guide", sharp=True, opacity=0.85, ready=ready)
             outlines.append(Outline(guide.mesh, "guide", "guide", step.side))
             if guide.sleeves:
-                items[f"{step.id}/pins"] = self._keep(f"{step.id}/pins", (guide,), lambda guide=guide: _pins(guide))
+                items[f"{step.id}/pins"] = self._keep(f"{step.id}/pins", (guide,), partial(_pins, guide))
 
     def _landmarks(self, results: Results, side: Side, case: Case) -> tuple[tuple[Mark, ...], tuple[Line, ...]]:
         landmarks, _ = results(landmarks_key(side))
@@ -252,6 +266,14 @@ def hinge_line(plan: OsteotomyPlan) -> FloatArray:
     """Return the hinge as one segment, 64 mm long, shape (1, 2, 3), mm LPS."""
     half = plan.hinge_direction * 32.0
     return np.array([[plan.hinge_lps - half, plan.hinge_lps + half]])
+
+
+def _plane_patch(plan: OsteotomyPlan) -> Patch:
+    return Patch(plane_corners(plan), "cut", 0.3)
+
+
+def _hinge_tube(plan: OsteotomyPlan) -> Tubes:
+    return Tubes(hinge_line(plan), 1.1, "danger")
 
 
 def _screws(placement: ImplantPlacement) -> Tubes:

@@ -106,7 +106,7 @@ class Panel(QWidget):
 
     def say_next(self, text: str, *, enabled: bool = True, reason: str = "") -> None:
         """Name the primary button, and say why it cannot be pressed yet."""
-        self.primary.setText(text)
+        self.primary.setText(text.replace("&", "&&"))  # one & would make the next letter a shortcut
         self.primary.setAccessibleName(text)
         self.primary.setEnabled(enabled)
         self._reason.setText(reason)

@@ -11,14 +11,19 @@ from surgiplan_desktop.gui.tools.base import Tool
 from surgiplan_desktop.gui.tools.landmark_tool import LandmarkTool
 from surgiplan_desktop.gui.widgets.findings import FindingList, card
 from surgiplan_desktop.gui.widgets.layout import Table, button, clear, group, label
-from surgiplan_desktop.gui.words import landmark_words, measure_tip, measure_words, outside_normal
+from surgiplan_desktop.gui.words import landmark_words, measure_tip, measure_words, outside_normal, short_words
 from surgiplan_desktop.model.anatomy import LANDMARKS
 from surgiplan_desktop.model.edits import release_landmark
 from surgiplan_desktop.planning.graph import landmarks_key, measures_key
-from surgiplan_desktop.planning.records import Landmarks, Measures
+from surgiplan_desktop.planning.records import Landmarks, Measure, Measures
 
 #: Shown first, in this order: what the correction is decided by.
 FIRST = ("hka_deviation", "mldfa", "mpta", "jlca", "mad", "wbl", "slope_medial", "slope_lateral")
+#: Landmarks that the mechanical axes and joint lines hang on: looked at first.
+KEY_POINTS = (
+    "hip_centre", "femoral_knee_centre", "medial_distal_condyle", "lateral_distal_condyle", "tibial_knee_centre",
+    "medial_plateau_centre", "lateral_plateau_centre", "medial_plateau_edge", "lateral_plateau_edge", "ankle_centre",
+)  # fmt: skip
 _STATUS_ROLE = {"missing": "fail", "edited": "warn", "estimated": "text/secondary", "auto": "text/secondary"}
 
 
@@ -33,10 +38,10 @@ class MeasurePanel(Panel):
         measures = group(self.content, self.word("group_measures"))
         self._waiting = label("", "small", "measures_waiting")
         measures.addWidget(self._waiting)
-        self._table = Table("measures", ("", "", ""), (104, 0, 44))
+        self._table = Table("measures", ("", "", ""), (0, 122, 40))
         measures.addWidget(self._table)
         more = button(self.word("more_measures"), "more_measures", lambda: None, checkable=True)
-        self._others = Table("other_measures", ("", "", ""), (132, 0, 44))
+        self._others = Table("other_measures", ("", "", ""), (0, 112, 40))
         self._others.hide()
         more.toggled.connect(self._others.setVisible)
         measures.addWidget(more)
@@ -108,21 +113,33 @@ class MeasurePanel(Panel):
             gone = item.status == "not_measurable"
             flagged = not gone and outside_normal(item)
             colour = theme.colour("text/disabled" if gone else "warn" if flagged else "text/primary")
-            mark = self.word("outside_short") if flagged else self.word("estimated_short") if item.status == "estimated" else ""
+            mark = self._mark(item) if flagged else self.word("estimated_short") if item.status == "estimated" else ""
+            title = self.bridge.texts.measure(name)[0]
             rows[name] = (
-                (self.bridge.texts.measure(name)[0], theme.colour("text/secondary"), tip),
-                (measure_words(self.bridge, item), colour, tip),
+                (self.word("wbl_from_medial") if name == "wbl" else title, theme.colour("text/secondary"), tip),
+                (short_words(self.bridge, measure_words(self.bridge, item)), colour, tip),
                 (mark, theme.colour("warn"), tip),
             )
         self._table.fill([rows[name] for name in FIRST if name in rows], right=(1,))
         self._others.fill([rows[name] for name in rows if name not in FIRST], right=(1,))
 
+    def _mark(self, item: Measure) -> str:
+        """Say on which side of its usual range a value lies."""
+        low = item.normal is not None and isinstance(item.value, float) and item.value < item.normal[0]
+        return self.word("below_range" if low else "above_range")
+
     def _show_landmarks(self, landmarks: Landmarks) -> None:
         theme = self.stage.theme
-        order = {"missing": 0, "edited": 1}
+        vocabulary = list(LANDMARKS)
+
+        def rank(name: str) -> tuple[int, int]:
+            status = landmarks.items[name].status
+            if name in KEY_POINTS:
+                return (0 if status == "missing" else 1, vocabulary.index(name))
+            return ({"edited": 2, "missing": 4}.get(status, 3), vocabulary.index(name))
+
         names = sorted(
-            (name for name, item in landmarks.items.items() if item.point_lps is not None or item.reason is not None),
-            key=lambda name: (order.get(landmarks.items[name].status, 2), list(LANDMARKS).index(name)),
+            (name for name, item in landmarks.items.items() if item.point_lps is not None or item.reason is not None), key=rank
         )
         rows = []
         for name in names:

@@ -10,7 +10,7 @@ from PySide6.QtWidgets import QVBoxLayout, QWidget
 from surgiplan_desktop.gui.bridge import Bridge
 from surgiplan_desktop.gui.viewports.stage import Stage
 from surgiplan_desktop.gui.widgets.layout import Table, button, group, label
-from surgiplan_desktop.gui.words import value_words
+from surgiplan_desktop.gui.words import short_words, value_words
 from surgiplan_desktop.planning.records import OsteotomyPlan, Scenario, WedgeDetail
 
 ROWS: Final = (
@@ -23,6 +23,8 @@ ROWS: Final = (
     ("slope_medial", "deg"),
     ("slope_lateral", "deg"),
 )
+#: Names that would not fit beside two columns of values.
+_NAMES: Final = {"hka_deviation": "HKA", "slope_medial": "Slope med", "slope_lateral": "Slope lat"}
 _POINTS: Final = ("pm", "mid", "am")
 
 
@@ -41,10 +43,10 @@ class PlanTables(QWidget):
         self._state = label("", "small", "plan_state")
         result.addWidget(self._headline)
         result.addWidget(self._state)
-        self._table = Table("before_after", ("", word("before"), word("after")), (78, 0, 106))
+        self._table = Table("before_after", ("", word("before"), word("after")), (0, 88, 100))
         result.addWidget(self._table)
         self._gap_title = label(word("gap_to_measure"), "group")
-        self._gap = Table("gaps", tuple(word(f"gap_{point}") for point in _POINTS), (0, 0, 0))
+        self._gap = Table("gaps", tuple(word(f"gap_{point}") for point in _POINTS), (98, 0, 92))
         result.addWidget(self._gap_title)
         result.addWidget(self._gap)
         self._more = button(word("more_plan"), "more_plan", lambda: None, checkable=True)
@@ -83,23 +85,23 @@ class PlanTables(QWidget):
         title, definition = self._bridge.texts.measure(name)
         before, after = plan.before.get(name), plan.after.get(name)
         moved = before is not None and after is not None and abs(after - before) >= (0.5 if unit == "%" else 0.05)
-        short = self._short
         return (
-            (title, theme.colour("text/secondary"), f"{title}\n{definition}"),
-            (short(name, before, unit), None, value_words(self._bridge, name, before, unit)),
             (
-                ("● " if moved else "") + short(name, after, unit),
+                self._bridge.word("wbl_from_medial") if name == "wbl" else _NAMES.get(name, title),
+                theme.colour("text/secondary"),
+                f"{title}\n{definition}",
+            ),
+            (
+                short_words(self._bridge, value_words(self._bridge, name, before, unit)),
+                None,
+                value_words(self._bridge, name, before, unit),
+            ),
+            (
+                ("● " if moved else "") + short_words(self._bridge, value_words(self._bridge, name, after, unit)),
                 theme.colour("accent" if moved else "text/primary"),
                 value_words(self._bridge, name, after, unit),
             ),
         )
-
-    def _short(self, name: str, value: float | None, unit: str) -> str:
-        """Value and word, with the longest words cut to what the column holds; the whole stands in the tip."""
-        words = value_words(self._bridge, name, value, unit)
-        for long in ("from_medial", "opens_medially", "opens_laterally", "posterior", "anterior"):
-            words = words.replace(self._bridge.word(long), self._bridge.word(f"{long}_short"))
-        return words
 
     def _show_wedge(self, plan: OsteotomyPlan, wedge: WedgeDetail | None, current: bool) -> None:
         theme, word = self._stage.theme, self._bridge.word

@@ -57,6 +57,7 @@ class SliceView(QWidget):
         self._centre = np.zeros(3)
         self._mm_per_px = 1.0
         self._fitted = False
+        self._auto = True  # shows the whole scan at every size, until something is brought into view
         self._values: np.ndarray | None = None
         self._value_key: tuple[object, ...] = ()
         self._image = QImage()
@@ -101,6 +102,7 @@ class SliceView(QWidget):
 
     def fit(self) -> None:
         """Show the whole scan."""
+        self._auto = True
         bounds = self._stage.bounds
         if bounds is None or self.width() < 10:
             return
@@ -114,6 +116,7 @@ class SliceView(QWidget):
 
     def focus_on(self, point_lps: FloatArray, span_mm: float) -> None:
         """Centre a point and show a span of mm around it."""
+        self._auto = False
         self._centre = np.array(point_lps, dtype=np.float64)
         self._mm_per_px = span_mm / max(min(self.width(), self.height()), 50)
         self._fitted = True
@@ -121,6 +124,7 @@ class SliceView(QWidget):
 
     def zoom(self, factor: float, at: QPointF | None = None) -> None:
         """Zoom in by a factor (> 1 nearer); the point under ``at`` stays."""
+        self._auto = False
         at = at or QPointF(self.width() / 2.0, self.height() / 2.0)
         before = self.to_lps(at.x(), at.y())
         self._mm_per_px = float(np.clip(self._mm_per_px / factor, 0.01, 10.0))
@@ -282,6 +286,7 @@ class SliceView(QWidget):
         if event.button() == Qt.MouseButton.RightButton:
             self._press = ("window", at, self._stage.window_level)
         elif event.button() == Qt.MouseButton.MiddleButton or (event.button() == Qt.MouseButton.LeftButton and self._space):
+            self._auto = False
             self._press = ("pan", at, self._centre.copy())
             self.setCursor(Qt.CursorShape.ClosedHandCursor)
         elif event.button() == Qt.MouseButton.LeftButton and self._stage.bounds is not None:
@@ -372,7 +377,8 @@ class SliceView(QWidget):
 
     def resizeEvent(self, event: object) -> None:
         super().resizeEvent(event)
-        self.fit()
+        if self._auto:
+            self.fit()
 
     def _handle_under(self, at: QPointF) -> Handle | None:
         handles = self.handles_shown()

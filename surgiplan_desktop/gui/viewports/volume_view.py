@@ -31,7 +31,7 @@ class VolumeView(VtkWidget):
     def __init__(self, stage: Stage, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._stage = stage
-        self._sync = SceneSync(self.renderer, stage.theme.rgb)
+        self._sync = SceneSync(self.renderer, stage.theme.tint)
         self._azimuth, self._elevation = -20.0, 5.0
         self._focus = np.zeros(3)
         self._half_height = 200.0
@@ -39,6 +39,7 @@ class VolumeView(VtkWidget):
         self._hot: Handle | None = None
         self._moved = False
         self._space = False
+        self._auto = True  # fits what appears, until the user takes the camera
         self.setObjectName("view_3d")
         self.setAccessibleName(stage.bridge.word("view_3d"))
         self.setFocusPolicy(Qt.FocusPolicy.ClickFocus)
@@ -65,7 +66,8 @@ class VolumeView(VtkWidget):
         self._aim()
 
     def fit(self) -> None:
-        """Show everything."""
+        """Show everything, also what appears later."""
+        self._auto = True
         extent = self._extent()
         if extent is None:
             return
@@ -79,6 +81,7 @@ class VolumeView(VtkWidget):
 
     def focus_on(self, point_lps: FloatArray, span_mm: float) -> None:
         """Centre a point and show a span of mm around it."""
+        self._auto = False
         self._focus = np.array(point_lps, dtype=np.float64)
         self._half_height = span_mm / 2.0
         self._aim()
@@ -189,6 +192,7 @@ class VolumeView(VtkWidget):
     def mousePressEvent(self, event: QMouseEvent) -> None:
         at = event.position()
         self._moved = False
+        self._auto = False
         if event.button() == Qt.MouseButton.MiddleButton or (event.button() == Qt.MouseButton.LeftButton and self._space):
             self._press = ("pan", at, self._focus.copy())
         elif event.button() == Qt.MouseButton.RightButton:
@@ -254,6 +258,7 @@ class VolumeView(VtkWidget):
             self.maximise.emit()
 
     def wheelEvent(self, event: QWheelEvent) -> None:
+        self._auto = False
         turn = event.angleDelta().y() or event.pixelDelta().y() * 3
         self.zoom(1.15 ** (turn / 120.0))
 
@@ -296,14 +301,14 @@ class VolumeView(VtkWidget):
     # Following -------------------------------------------------------------------------------------------------------------
 
     def _on_picture(self) -> None:
-        empty_before = not self._sync.items
+        before = len(self._sync.items)
         changed = self._sync.show(self._stage.picture.items)
-        if empty_before and self._sync.items:
+        if self._auto and len(self._sync.items) != before:
             self.fit()
         if changed:
             self.request_render()
         self.update()
 
     def _on_theme(self) -> None:
-        self._sync.recolour(self._stage.theme.rgb)
+        self._sync.recolour(self._stage.theme.tint)
         self.apply_theme(self._stage.theme)

@@ -88,7 +88,7 @@ class NumberField(_Row):
             self.box.blockSignals(True)
             self.box.setValue(value)
             self.box.blockSignals(False)
-        changed = proposal is not None and abs(value - proposal) >= 0.5 * 10.0 ** -self.box.decimals()
+        changed = proposal is not None and bool(abs(value - proposal) >= 0.5 * 10.0 ** -self.box.decimals())
         self._reset.setVisible(changed)
         self._reset.setToolTip(reset_tip)
         if self.box.property("changed") != changed:

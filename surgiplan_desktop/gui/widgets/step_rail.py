@@ -21,7 +21,7 @@ _ROLE: Final = {
     "stale": "text/secondary",
     "blocked": "text/disabled",
 }
-RAIL_PX: Final = 124
+RAIL_PX: Final = 130
 
 
 class StepRail(QWidget):
