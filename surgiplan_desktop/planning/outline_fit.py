@@ -5,17 +5,21 @@ Coordinates of all points here: (anterior, right) in mm, in the frame of the cut
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
-from scipy.optimize import minimize
 
 from surgiplan_desktop.base.arrays import BoolArray, FloatArray
 
 #: The bone outline is walked in steps of this length while searching; the figures come from the outline itself.
-_SEARCH_STEP_MM = 1.2
+_SEARCH_STEP_MM = 0.8
 #: How sharply the search looks at the largest overhang (1/mm), one round after the other.
 _SHARPNESS = (1.0, 4.0, 16.0)
+#: The search ends below this step (mm, degrees), or after so many steps or halvings of one; no step is longer than this.
+_SMALLEST_STEP, _LONGEST_STEP = 1e-4, 5.0
+_MOST_STEPS, _MOST_HALVINGS = 60, 12
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,8 +52,9 @@ def polygon_area(polygon: FloatArray) -> float:
     return 0.5 * abs(float((x * np.roll(y, -1) - np.roll(x, -1) * y).sum()))
 
 
-def coverage(inner: FloatArray, polygon: FloatArray, step_mm: float = 0.5) -> float:
+def coverage(inner: FloatArray, polygon: FloatArray, step_mm: float = 1.0) -> float:
     """Return the share of the polygon's area that another outline covers, sampled on a grid."""
+    polygon = resampled(polygon, step_mm)
     low, high = polygon.min(axis=0), polygon.max(axis=0)
     grid = np.stack(np.meshgrid(*(np.arange(a + step_mm / 2, b, step_mm) for a, b in zip(low, high, strict=True))), axis=-1)
     points = grid.reshape(-1, 2)
@@ -65,10 +70,8 @@ def best_pose(outline: FloatArray, polygon: FloatArray, start: Pose, turn_limit_
     """
     coarse = resampled(polygon, _SEARCH_STEP_MM)
     values = np.array([start.anterior_mm, start.right_mm, start.turn_deg])
-    bounds = [(None, None), (None, None), (-turn_limit_deg, turn_limit_deg)]
     for sharpness in _SHARPNESS:
-        found = minimize(_soft_overhang, values, args=(outline, coarse, sharpness), jac=True, method="L-BFGS-B", bounds=bounds)
-        values = found.x
+        values = _descend(partial(_soft_overhang, outline=outline, polygon=coarse, sharpness=sharpness), values, turn_limit_deg)
     return Pose(*(round(float(value), 4) for value in values))
 
 
@@ -79,6 +82,37 @@ def resampled(polygon: FloatArray, step_mm: float) -> FloatArray:
     count = max(12, round(float(length[-1]) / step_mm))
     at = length[-1] * np.arange(count) / count
     return np.column_stack([np.interp(at, length, closed[:, axis]) for axis in range(2)])
+
+
+def _descend(function: Callable[[FloatArray], tuple[float, FloatArray]], start: FloatArray, turn_limit_deg: float) -> FloatArray:
+    """Return the minimum of a function of three values by BFGS with halved steps; the turn is held to its limit.
+
+    (scipy's own BFGS spends most of its time starting threads for 3 x 3 matrices.)
+    """
+    limit = np.array([np.inf, np.inf, turn_limit_deg])
+    here = np.clip(start, -limit, limit)
+    value, slope = function(here)
+    inverse = np.diag([1.0, 1.0, 4.0])
+    for _ in range(_MOST_STEPS):
+        step = -inverse @ slope
+        step *= min(1.0, _LONGEST_STEP / max(float(np.linalg.norm(step)), 1e-12))
+        for _ in range(_MOST_HALVINGS):
+            there = np.clip(here + step, -limit, limit)
+            new_value, new_slope = function(there)
+            if new_value < value:
+                break
+            step *= 0.5
+        else:
+            return here
+        moved, change = there - here, new_slope - slope
+        here, value, slope = there, new_value, new_slope
+        if float(np.abs(moved).max()) < _SMALLEST_STEP:
+            return here
+        curvature = float(moved @ change)
+        if curvature > 1e-12:
+            left = np.eye(3) - np.outer(moved, change) / curvature
+            inverse = left @ inverse @ left.T + np.outer(moved, moved) / curvature
+    return here
 
 
 def _soft_overhang(values: FloatArray, outline: FloatArray, polygon: FloatArray, sharpness: float) -> tuple[float, FloatArray]:
@@ -97,17 +131,19 @@ def _soft_overhang(values: FloatArray, outline: FloatArray, polygon: FloatArray,
 
 def _distance_and_gradient(points: FloatArray, polygon: FloatArray) -> tuple[FloatArray, FloatArray]:
     """Return signed distances (n,) and their gradients (n, 2)."""
-    edge = np.roll(polygon, -1, axis=0) - polygon
-    offset = points[:, None, :] - polygon[None]
-    share = np.clip(np.einsum("nmk,mk->nm", offset, edge) / np.maximum(np.einsum("mk,mk->m", edge, edge), 1e-18), 0.0, 1.0)
-    away = offset - share[..., None] * edge[None]
-    squared = np.einsum("nmk,nmk->nm", away, away)
+    edge_x, edge_y = (np.roll(polygon, -1, axis=0) - polygon).T
+    inverse = 1.0 / np.maximum(edge_x**2 + edge_y**2, 1e-18)
+    x, y = points[:, 0, None] - polygon[:, 0], points[:, 1, None] - polygon[:, 1]
+    share = np.clip((x * edge_x + y * edge_y) * inverse, 0.0, 1.0)
+    x -= share * edge_x
+    y -= share * edge_y
+    squared = x * x + y * y
     nearest = squared.argmin(axis=1)
     rows = np.arange(len(points))
     distance = np.sqrt(squared[rows, nearest])
     sign = np.where(_inside(points, polygon), -1.0, 1.0)
-    gradient = sign[:, None] * away[rows, nearest] / np.maximum(distance, 1e-12)[:, None]
-    return sign * distance, gradient
+    away = np.column_stack([x[rows, nearest], y[rows, nearest]])
+    return sign * distance, sign[:, None] * away / np.maximum(distance, 1e-12)[:, None]
 
 
 def _inside(points: FloatArray, polygon: FloatArray) -> BoolArray:

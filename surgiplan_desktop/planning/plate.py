@@ -7,11 +7,11 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.spatial import ConvexHull
 
-from surgiplan_desktop.base.arrays import BoolArray, FloatArray, frozen, unit
+from surgiplan_desktop.base.arrays import FloatArray, frozen, unit
 from surgiplan_desktop.base.errors import InputDataError
 from surgiplan_desktop.base.progress import Progress
 from surgiplan_desktop.base.spaces import Frame, Plane
-from surgiplan_desktop.geometry.distance import distance_to_points, vertex_normals
+from surgiplan_desktop.geometry.distance import ray_hits, vertex_normals
 from surgiplan_desktop.geometry.solid import cylinder, difference, extrude, union
 from surgiplan_desktop.model.case import Finding
 from surgiplan_desktop.model.mesh import Mesh
@@ -25,6 +25,8 @@ from surgiplan_desktop.planning.screws import Surroundings, place_screw, screw_f
 _SECTOR_DEG = 50.0
 #: The joint surface: what lies higher than this below the lower plateau centre (mm).
 _JOINT_BAND_MM = 3.0
+#: Rays that feel for the bone under the plate start this far outside, and count to this depth under its inner face (mm).
+_RAY_START_MM, _DEEPEST_MM = 40.0, 20.0
 
 
 def place_plate(
@@ -44,10 +46,10 @@ def place_plate(
     progress.step(2, 4, "placing_implant")
     mesh = plate_mesh(family, frame, plan.side.sign)
     progress.step(3, 4, "placing_implant")
-    bone = np.concatenate([pieces.proximal.vertices, pieces.distal_moved.vertices])
-    near = bone[np.linalg.norm(bone - frame.origin_lps, axis=1) < 1.5 * (family.proximal_mm - family.distal_mm)]
-    back = _back_face(family, frame)
-    gaps = distance_to_points(back, near)
+    gaps = -_bone_height(family, frame, outward, pieces)
+    gaps = gaps[np.isfinite(gaps)]
+    if not len(gaps):
+        raise InputDataError("plate_no_bone")
     findings = [
         Finding("plate_gap", "note", (("least_mm", float(gaps.min())), ("most_mm", float(gaps.max())))),
         *screw_findings(screws),
@@ -100,11 +102,13 @@ def plate_frame(family: PlateFamily, plan: OsteotomyPlan, pieces: Pieces) -> Fra
     at_cut = low[1] + (high[1] - low[1]) * (0.0 - low[0]) / (high[0] - low[0])
     origin = plan.start_lps + unit(mean - up * float(mean @ up)) * at_cut
     # no bone under the whole plate, head included, may reach through: lift until the gap is free everywhere
-    local_x, local_y, lift = (bone - origin) @ across, (bone - origin) @ along, (bone - origin) @ outward
-    under = _under_plate(family, local_x, local_y)
-    raise_by = max(0.0, float(lift[under].max(initial=0.0))) + default_limits()["plate.gap_mm"]
-    origin = origin + outward * raise_by
-    return Frame(origin, np.column_stack([np.cross(along, -plan.side.sign * outward), along, -plan.side.sign * outward]))
+    right = -plan.side.sign * outward
+    axes = np.column_stack([np.cross(along, right), along, right])
+    height = _bone_height(family, Frame(origin, axes), outward, pieces)
+    highest = float(height.max())
+    if not np.isfinite(highest):
+        raise InputDataError("plate_no_bone")
+    return Frame(origin + outward * (highest + default_limits()["plate.gap_mm"]), axes)
 
 
 def plate_outline(family: PlateFamily) -> FloatArray:
@@ -196,17 +200,22 @@ def _bridge(profile: FloatArray) -> tuple[FloatArray, FloatArray]:
     return best[1], best[2]
 
 
-def _under_plate(family: PlateFamily, x: FloatArray, y: FloatArray) -> BoolArray:
-    half = np.where(y > family.head_from_mm - family.edge_radius_mm, family.head_width_mm, family.body_width_mm) / 2.0
-    result: BoolArray = (np.abs(x) <= half + 1.0) & (y >= family.distal_mm - 1.0) & (y <= family.proximal_mm + 1.0)
-    return result
+def _bone_height(family: PlateFamily, frame: Frame, outward: FloatArray, pieces: Pieces) -> FloatArray:
+    """Return how far the bone rises over the plane of the plate's inner face, point by point; -infinity over no bone (mm)."""
+    points = _back_face(family, frame) + _RAY_START_MM * outward
+    height = np.full(len(points), -np.inf)
+    for piece in (pieces.proximal, pieces.distal_moved):
+        hits = ray_hits(piece, points, np.tile(-outward, (len(points), 1)))
+        height = np.maximum(height, _RAY_START_MM - hits.first(len(points)))
+    # what lies deeper is the far side, seen past an edge
+    return np.where(height > -_DEEPEST_MM, height, -np.inf)
 
 
 def _back_face(family: PlateFamily, frame: Frame) -> FloatArray:
-    """Return points of the plate's inner face on its middle line and edges, every 2 mm."""
+    """Return points of the plate's inner face, from edge to edge, every 2 mm along it."""
     y = np.arange(family.distal_mm, family.proximal_mm + 1e-9, 2.0)
     half = np.where(y > family.head_from_mm, family.head_width_mm, family.body_width_mm) / 2.0
-    rows = [np.column_stack([share * half, y, np.zeros_like(y)]) for share in (-1.0, 0.0, 1.0)]
+    rows = [np.column_stack([share * half, y, np.zeros_like(y)]) for share in np.linspace(-1.0, 1.0, 7)]
     return frame.to_lps(np.concatenate(rows))
 
 
