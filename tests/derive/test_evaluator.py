@@ -367,6 +367,27 @@ def test_what_the_user_cancelled_stays_until_asked_again() -> None:
     assert isinstance(bench.evaluator.state(B), Ready)
 
 
+def test_what_the_user_cancelled_starts_again_after_an_edit_and_its_undo() -> None:
+    bench = Bench()
+    bench.evaluator.want([B])
+    bench.evaluator.update(chain(bench, 0))
+    bench.lanes.queue[0].cancelled = True
+    bench.lanes.drain()
+    for first in (1, 0):
+        bench.evaluator.update(chain(bench, first))
+        bench.lanes.drain()
+        assert isinstance(bench.evaluator.state(B), Ready)
+
+
+def test_a_result_has_one_job_however_often_it_is_asked_for() -> None:
+    bench = Bench()
+    bench.evaluator.update(chain(bench))
+    for claimant in "abc":
+        bench.evaluator.want([B, C], claimant)
+        bench.evaluator.state(B)
+    assert len(bench.lanes.queue) == 1
+
+
 def test_a_missing_need_is_an_error_with_words() -> None:
     bench = Bench()
     bench.evaluator.update({B: bench.node("b", 0, (A,))})
