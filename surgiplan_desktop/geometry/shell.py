@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
+from scipy.spatial import cKDTree
 from vtkmodules.util.numpy_support import numpy_to_vtk
 from vtkmodules.vtkCommonDataModel import vtkImageData
 from vtkmodules.vtkFiltersCore import vtkFlyingEdges3D
@@ -20,12 +21,14 @@ from surgiplan_desktop.base.arrays import BoolArray, FloatArray, read_only, vect
 from surgiplan_desktop.base.errors import ComputationError
 from surgiplan_desktop.base.progress import SILENT, Progress
 from surgiplan_desktop.geometry.convert import polydata_to_arrays
-from surgiplan_desktop.geometry.distance import signed_distance
+from surgiplan_desktop.geometry.distance import signed_distance, vertex_normals
 from surgiplan_desktop.model.mesh import Mesh
 
 Field = NDArray[np.float32]
 #: A grid value closer to the surface than this (mm) is moved off it, so that no triangle collapses on a grid point.
 _OFF_GRID_MM = 2e-3
+#: Up to this edge length (mm) the nearest vertex stands for the nearest point where only the order of magnitude matters.
+_SHORT_EDGE_MM = 2.5
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -95,7 +98,7 @@ def sample_distance(
     """
     coarse = tuple((count + 3) // 4 for count in grid.shape)
     progress.step(0, 3, "guide_distance")
-    field = signed_distance(mesh, _points(grid, 4, np.ones(coarse, dtype=np.bool_))).reshape(coarse)
+    field = _rough_distance(mesh, _points(grid, 4, np.ones(coarse, dtype=np.bool_))).reshape(coarse)
     for number, (stride, band) in enumerate(((2, wide_band_mm), (1, band_mm)), start=1):
         progress.step(number, 3, "guide_distance")
         field = _upsampled(field)
@@ -104,6 +107,19 @@ def sample_distance(
             wanted &= columns[::stride, ::stride, None]
         field[wanted] = signed_distance(mesh, _points(grid, stride, wanted))
     return field.astype(np.float32)
+
+
+def _rough_distance(mesh: Mesh, points: FloatArray) -> FloatArray:
+    """Return signed distances that are right to about an edge of the mesh; exact when the mesh has long edges.
+
+    The nearest vertex is found ten times faster than the nearest triangle; near the surface the value is replaced later.
+    """
+    edges = mesh.vertices[mesh.faces] - mesh.vertices[np.roll(mesh.faces, 1, axis=1)]
+    if float(np.linalg.norm(edges, axis=2).max()) > _SHORT_EDGE_MM:
+        return signed_distance(mesh, points)
+    distance, nearest = cKDTree(mesh.vertices).query(points)
+    inside = np.einsum("ij,ij->i", points - mesh.vertices[nearest], vertex_normals(mesh)[nearest]) < 0
+    return np.where(inside, -distance, distance)
 
 
 def _points(grid: LocalGrid, stride: int, wanted: BoolArray) -> FloatArray:

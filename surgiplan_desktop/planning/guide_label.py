@@ -30,6 +30,8 @@ _ALPHABET = "23456789ABCDEFGHJKLMNPQRSTUVWXYZ"
 #: How deep the letters stand in the body, mm: they must never float.
 _ROOT_MM = 0.8
 _LINE_GAP = 0.35
+#: Height of the side letter where there is room, mm (practice.md 20 asks 6).
+_SIDE_LETTER_MM = 7.0
 _SIDE_LETTER = {Side.RIGHT: "R", Side.LEFT: "L"}
 #: The warning, broken in several ways; the one that gives the largest letters is taken.
 _WARNINGS = (("TEST", "NOT FOR THEATRE"), ("TEST NOT", "FOR THEATRE"), ("TEST", "NOT FOR", "THEATRE"))
@@ -60,7 +62,7 @@ def check_code(step: GuideStep, osteotomy: OsteotomyStep, plan: OsteotomyPlan, t
 
 def label_lines(side: Side, case_code: str, revision: int, code: str, approved: bool) -> tuple[str, ...]:
     """Return the words on the guide: side letter, bone, case, revision, check code, and the warning until approved."""
-    lines = (_SIDE_LETTER[side], "TIBIA PROX>", f"{known(case_code)[:8]} R{revision:02d}", f"{code} RUO")
+    lines = (_SIDE_LETTER[side], f"TIBIA R{revision:02d}", f"{known(case_code)[:8]} RUO", f"{code} PROX>")
     return lines if approved else (*lines, "TEST", "NOT FOR THEATRE")
 
 
@@ -107,6 +109,11 @@ def pad_field(pad: Pad, grid: LocalGrid) -> Field:
     return rounded_both(rounded_both(x, y, 3.0), np.maximum(z, -z - np.float32(pad.depth_mm)), 1.0)
 
 
+def side_letter_height(strut: Pad) -> float:
+    """Return the height of the side letter, mm."""
+    return min(strut.width_mm - 3.0, _SIDE_LETTER_MM)
+
+
 def label_body(lines: tuple[str, ...], strut: Pad, tower: Pad) -> tuple[Mesh, float]:
     """Return the raised letters and the height of the smallest of them, mm.
 
@@ -115,7 +122,7 @@ def label_body(lines: tuple[str, ...], strut: Pad, tower: Pad) -> tuple[Mesh, fl
     limits = default_limits()
     stroke, raised = limits["guide.label_stroke_mm"], limits["guide.label_raised_mm"]
     room, tall = strut.length_mm - 4.0, strut.width_mm - 3.0
-    big = min(tall, 10.0)
+    big = side_letter_height(strut)
     letter_width = text_width(lines[0], big, 1.4 * stroke)
     height = _fitting(lines[1:4], room - letter_width - 2.0, tall, stroke)
     left = -room / 2

@@ -156,7 +156,7 @@ class Outline:
     strut_low_y, strut_high_y, strut_half_mm
         Extent of the strut along y and half its width.
     pad_high_y
-        Where its flat face begins, clear of the tower.
+        Where its flat face begins, clear of tower and sleeve.
     strut_line
         ``a`` of the strut's middle at y = 0 and its slope da/dy.
     front_a
@@ -208,7 +208,11 @@ def draw_outline(site: GuideSite, relief: Relief, step: GuideStep, discs: tuple[
     for disc_a, disc_y, radius in discs:
         disc = np.hypot(a - np.float32(disc_a), y - np.float32(disc_y)) - np.float32(radius)
         flat = filleted_either(flat, np.broadcast_to(disc, flat.shape), _CORNER_MM)
-    return Outline(flat, low, high, half, -limits["guide.pad_below_cut_mm"], line, front)
+    pad_high = -limits["guide.pad_below_cut_mm"]
+    for disc_a, disc_y, radius in discs:
+        if low < disc_y < 0 and abs(disc_a - line[0] - line[1] * disc_y) < half + radius:  # a sleeve stands in the way
+            pad_high = min(pad_high, disc_y - radius)
+    return Outline(flat, low, high, half, pad_high, line, front)
 
 
 def front_of(site: GuideSite) -> float:

@@ -28,6 +28,7 @@ from surgiplan_desktop.planning.guide_label import (
     label_lines,
     pad_field,
     reads_unmirrored,
+    side_letter_height,
     strut_pad,
     tower_pad,
 )
@@ -235,7 +236,7 @@ def _label_checks(site: GuideSite, strut: Pad, tower: Pad, smallest_mm: float, a
     unmirrored = all(reads_unmirrored(pad) for pad in pads) and facing(strut, site) > 0.5
     return (
         Check("label_readable", "pass" if unmirrored else "fail", "from outside" if unmirrored else "mirrored", "from outside"),
-        check.at_least("label_side_letter", min(strut.width_mm - 3.0, 10.0), limits["guide.label_side_mm"]),
+        check.at_least("label_side_letter", side_letter_height(strut), limits["guide.label_side_mm"]),
         check.at_least("label_letters", smallest_mm, limits["guide.label_letter_mm"], otherwise="warn"),
     )
 
