@@ -122,16 +122,20 @@ def _start_and_hinge(tibia: Bone, frame: Frame, side: Side, start_y: float, hing
     part, centre = _level(tibia, frame, start_y)
     lateral = np.array([0.0, 0.0, float(side.sign)])
     start = centre - lateral * _exit(part, frame, centre, -lateral)
-    inside = default_limits()["site.hinge_inside_cortex_mm"]
+    limits = default_limits()
+    inside = limits["site.hinge_inside_cortex_mm"]
     aim_y = hinge_y
     hinge = start
-    for _ in range(4):
+    for _ in range(6):
         # the middle of the way lies inside the bone whatever the height, so the ray out of it meets the lateral cortex last
         across = centre + lateral * _exit(part, frame, np.array([centre[0], aim_y, centre[2]]), lateral)
         across[1] = aim_y
         direction = (across - start) / np.linalg.norm(across - start)
         middle = 0.5 * (start + across)
         hinge = middle + direction * (_exit(part, frame, middle, direction) - inside)
+        # over the hinge itself the plateau may lie lower than at its centre
+        above = _exit(part, frame, hinge, np.array([0.0, 1.0, 0.0]))
+        hinge_y = min(hinge_y, float(hinge[1]) + above - limits["site.hinge_below_plateau_mm"])
         aim_y += hinge_y - float(hinge[1])
     return start, hinge
 
