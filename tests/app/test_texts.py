@@ -139,7 +139,7 @@ def test_errors_give_the_parameters_their_words_need() -> None:
 
 
 def ids_in_code() -> tuple[set[str], list[re.Pattern[str]]]:
-    """All literal texts of the code, and patterns of its composed ones (``f"view_{name}"``), if they begin with a name."""
+    """All literal texts of the code, and patterns of its composed ones (``f"view_{name}"``), if enough of them is fixed."""
     literals: set[str] = set()
     patterns: list[re.Pattern[str]] = []
     for _, tree in modules():
@@ -147,9 +147,10 @@ def ids_in_code() -> tuple[set[str], list[re.Pattern[str]]]:
             if isinstance(node, ast.Constant) and isinstance(node.value, str):
                 literals.add(node.value)
             elif isinstance(node, ast.JoinedStr):
-                parts = [part.value if isinstance(part, ast.Constant) else None for part in node.values]
-                if isinstance(parts[0], str) and re.fullmatch(r"([a-z]+\.)?[a-z]+_[a-z_]*", parts[0]):
-                    patterns.append(re.compile("".join(".+" if part is None else re.escape(str(part)) for part in parts)))
+                parts = [str(part.value) if isinstance(part, ast.Constant) else None for part in node.values]
+                fixed = re.sub(rf"^({'|'.join(KINDS)})\.", "", "".join(part or "" for part in parts))
+                if re.fullmatch(r"[a-z_]{4,}", fixed):
+                    patterns.append(re.compile("".join(".+" if part is None else re.escape(part) for part in parts)))
     return literals, patterns
 
 
