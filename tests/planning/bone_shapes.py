@@ -10,7 +10,7 @@ from vtkmodules.util.numpy_support import numpy_to_vtk, vtk_to_numpy
 from vtkmodules.vtkCommonDataModel import vtkImageData
 from vtkmodules.vtkFiltersCore import vtkFlyingEdges3D
 
-from surgiplan_desktop.base.arrays import BoolArray, FloatArray
+from surgiplan_desktop.base.arrays import FloatArray
 from surgiplan_desktop.base.spaces import Affine, Plane, rotation_about
 from surgiplan_desktop.model.anatomy import BoneId, BoneName, Side
 from surgiplan_desktop.model.mesh import Bone, BonePart, Mesh
@@ -103,7 +103,7 @@ class Shape:
 
 
 def to_lps(side: Side, points: FloatArray, motion: Affine | None = None) -> FloatArray:
-    lps = np.asarray(points) @ (RIGHT_FROM_LOCAL @ np.diag([1.0, 1.0, 1.0])).T
+    lps = np.asarray(points) @ RIGHT_FROM_LOCAL.T
     if side is Side.LEFT:
         lps = lps * np.array([-1.0, 1.0, 1.0])
     return lps if motion is None else motion(lps)
@@ -116,7 +116,7 @@ def make_bone(
     low: FloatArray,
     high: FloatArray,
     *,
-    spacing: float = 1.5,
+    spacing: float = 2.0,
     cuts: tuple[tuple[float, float], ...] = (),
     motion: Affine | None = None,
     noise_mm: float = 0.0,
@@ -211,27 +211,18 @@ def tibia(side: Side = Side.RIGHT, *, mpta: float = 87.0, slope: float = 7.0, le
     )
     body = common(body, half_space(np.zeros(3), normal))
     spines = joined(
-        capsule(np.array([-6.0, 0.0, -6.0]), np.array([-6.0, 0.0, 7.0]), 5.0, 1.5),
-        capsule(np.array([6.0, 0.0, -6.0]), np.array([6.0, 0.0, 7.0]), 5.0, 1.5),
+        capsule(np.array([-6.0, 0.0, -6.0]), np.array([-7.0, 0.0, 6.0]), 4.0, 3.0),
+        capsule(np.array([6.0, 0.0, -6.0]), np.array([7.0, 0.0, 6.0]), 4.0, 3.0),
     )
     body = common(body, half_space(ankle, np.array([0.0, 0.0, -1.0])))
-    malleolus = capsule(ankle + np.array([-17.0, 4.0, 14.0]), ankle + np.array([-19.0, 4.0, -8.0]), 7.0, 6.0)
+    malleolus = capsule(ankle + np.array([-15.0, 2.0, -3.0]), ankle + np.array([-17.0, 2.0, -10.0]), 6.0, 5.0)
     field = joined(body, spines, malleolus)
-    rear = {
-        "medial_posterior_x": np.array([-18.0, 0.0, 0.0]),
-        "lateral_posterior_x": np.array([18.0, 0.0, 0.0]),
-    }
     motion = options.get("motion")
-    truth = {"tibial_knee_centre": np.zeros(3), "plateau_normal_tip": normal, "ankle_centre": ankle, **rear}
+    truth = {"tibial_knee_centre": np.zeros(3), "plateau_normal_tip": normal, "ankle_centre": ankle}
     bone = make_bone(
         side, BoneName.TIBIA, field, np.array([-45.0, -40.0, -length - 20.0]), np.array([45.0, 42.0, 16.0]), **options
     )
     return Shape(side, BoneName.TIBIA, bone, {k: to_lps(side, v, motion) for k, v in truth.items()})
-
-
-def kept(bone: Bone, keep: Callable[[FloatArray], BoolArray]) -> int:
-    """Number of real surface points for which ``keep`` holds."""
-    return int(np.count_nonzero(keep(bone.surface_points)))
 
 
 def turned(angle_deg: float, axis: tuple[float, float, float] = (0.3, -0.5, 0.8)) -> Affine:

@@ -89,15 +89,29 @@ def find_femur(side: Side, femur: Bone, *, progress: Progress = SILENT) -> Landm
 
 
 def _which_end(surface: BoneSurface, findings: list[Finding]) -> tuple[FloatArray, Head | None]:
-    """Axis pointing proximal, and the head when it is in view: the head decides, else the patient's superior direction."""
+    """Axis pointing proximal, and the head when it is in view.
+
+    The head decides, and where both ends have something round, the rounder. With one end cut, the other one is the proximal one
+    if it points up; pointing down it must be a sphere alone, since a round condyle also fits one.
+    """
     axis = long_axis(surface)
-    for up in (axis, -axis):
-        head = None if end_is_cut(surface, up) else find_head(surface, up)
-        if head is not None:
-            if up is not axis:
-                findings.append(Finding("bone_upside_down", "critical", (("bone", BoneName.FEMUR.value),)))
-            return up, head
-    return axis, None
+    cut = {up: end_is_cut(surface, sign * axis) for up, sign in ((True, 1.0), (False, -1.0))}
+    upper = None if cut[True] else find_head(surface, axis)
+    lower = None if cut[False] else find_head(surface, -axis)
+    if lower is not None and cut[True] and not _stands_alone(surface, -axis, lower):
+        lower = None
+    if lower is not None and (upper is None or lower.coverage > upper.coverage):
+        findings.append(Finding("bone_upside_down", "critical", (("bone", BoneName.FEMUR.value),)))
+        return -axis, lower
+    return axis, upper
+
+
+def _stands_alone(surface: BoneSurface, outward: FloatArray, head: Head) -> bool:
+    """Whether the sphere alone makes up the end of the bone: beside a condyle there is the other one."""
+    heights = surface.heights(outward)
+    last = surface.real & (heights > heights.max() - 0.4 * head.sphere.radius)
+    away = np.linalg.norm(surface.vertices - head.sphere.centre, axis=1) > 1.15 * head.sphere.radius
+    return float(surface.areas[last & away].sum()) < 0.1 * float(surface.areas[last].sum())
 
 
 def _shaft(surface: BoneSurface, up: FloatArray, *, cut_top: bool, cut_bottom: bool) -> FittedLine | None:
