@@ -45,20 +45,20 @@ class Documents:
         if self.may_leave():
             self._open(path)
 
-    def save(self) -> bool:
-        """Save to the case's file, or ask where. Return False when nothing was saved."""
+    def save(self, *, wait: bool = False) -> bool:
+        """Save to the case's file, or ask where; ``wait`` until it is written. Return False when nothing was saved."""
         path = self._bridge.session.path
-        return self._save(path) if path is not None else self.save_as()
+        return self._save(path, wait=wait) if path is not None else self.save_as(wait=wait)
 
-    def save_as(self) -> bool:
-        """Ask where and save. Return False when nothing was saved."""
+    def save_as(self, *, wait: bool = False) -> bool:
+        """Ask where and save; ``wait`` until it is written. Return False when nothing was saved."""
         word = self._bridge.word
         start = str(self._bridge.session.path or Path.home() / f"{self._bridge.case.code or 'case'}{SUFFIX}")
         chosen, _ = QFileDialog.getSaveFileName(self._window, word("action_save_as"), start, f"{word('case_files')} (*{SUFFIX})")
         if not chosen:
             return False
         path = Path(chosen)
-        return self._save(path if path.suffix == SUFFIX else path.with_name(path.name + SUFFIX))
+        return self._save(path if path.suffix == SUFFIX else path.with_name(path.name + SUFFIX), wait=wait)
 
     def may_leave(self) -> bool:
         """Ask before unsaved work would be lost. Return True when the case may be closed."""
@@ -67,7 +67,7 @@ class Documents:
             return True
         question = AskUnsaved(self._bridge, self._window)
         question.exec()
-        return question.answer == "discard" or (question.answer == "save" and self.save())
+        return question.answer == "discard" or (question.answer == "save" and self.save(wait=True))
 
     def fill_recent(self, menu: QMenu) -> None:
         """List the files opened last, and unsaved work of earlier runs."""
@@ -95,13 +95,20 @@ class Documents:
             self._note(path)
             self._bridge.tell("opened", file=path.name)
 
-    def _save(self, path: Path) -> bool:
-        if not self._bridge.attempt(lambda: self._bridge.session.save(path)):
-            return False
+    def _save(self, path: Path, *, wait: bool) -> bool:
+        session = self._bridge.session
+        if wait:
+            saved = self._bridge.attempt(lambda: session.save(path))
+            if saved:
+                self._saved(path)
+            return saved
+        self._bridge.run_job("saving", session.save, path, on_value=self._saved)
+        return True
+
+    def _saved(self, path: Path) -> None:
         self._note(path)
         self._bridge.tell("saved", file=str(path))
         self._window.refresh_frame()
-        return True
 
     def _note(self, path: Path) -> None:
         folder = self._bridge.services.settings_folder

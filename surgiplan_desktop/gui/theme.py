@@ -206,7 +206,8 @@ QComboBox QAbstractItemView { background: @surface/2; border: 1px solid @surface
 QComboBox QAbstractItemView::item { min-height: 26px; padding: 2px 6px; }
 QComboBox QAbstractItemView::item:selected { background: @accent; color: @text/on-accent; }
 QTableWidget, QListWidget, QTreeWidget { background: @surface/1; border: none; gridline-color: @surface/3; outline: none; }
-QTableWidget::item, QListWidget::item { padding: 2px 4px; border-bottom: 1px solid @surface/2; }
+QTableWidget { font-size: 12px; }
+QTableWidget::item, QListWidget::item { padding: 2px 2px; border-bottom: 1px solid @surface/2; }
 QTableWidget::item:selected, QListWidget::item:selected { background: @surface/3; color: @text/primary; }
 QHeaderView { background: @surface/1; }
 QHeaderView::section { background: @surface/1; color: @text/secondary; border: none; border-bottom: 1px solid @surface/3;

@@ -10,11 +10,13 @@ import numpy as np
 from vtkmodules.util.numpy_support import numpy_to_vtk, numpy_to_vtkIdTypeArray
 from vtkmodules.vtkCommonCore import vtkPoints
 from vtkmodules.vtkCommonDataModel import vtkCellArray, vtkPolyData
+from vtkmodules.vtkCommonMath import vtkMatrix4x4
 from vtkmodules.vtkFiltersCore import vtkPolyDataNormals, vtkTubeFilter
 from vtkmodules.vtkFiltersSources import vtkSphereSource
 from vtkmodules.vtkRenderingCore import vtkActor, vtkGlyph3DMapper, vtkPolyDataMapper
 
 from surgiplan_desktop.base.arrays import FloatArray
+from surgiplan_desktop.base.spaces import Affine
 from surgiplan_desktop.model.mesh import Mesh
 
 Rgb = tuple[float, float, float]
@@ -27,13 +29,17 @@ EDGE_DEG: Final = 35.0
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Surface:
-    """A closed surface; ``sharp`` draws edges as edges (guides, implants, cut pieces), ``updating`` greys it."""
+    """A closed surface; ``sharp`` draws edges as edges (guides, implants, cut pieces), ``updating`` greys it.
+
+    ``motion`` moves it as it is drawn, without a new mesh: what turns with a handle follows at once.
+    """
 
     mesh: Mesh
     role: str
     opacity: float = 1.0
     sharp: bool = False
     updating: bool = False
+    motion: Affine | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -164,11 +170,20 @@ def dress_actor(actor: vtkActor, item: Item, colours: Colours) -> None:
             grey = sum(colour) / 3.0
             colour = (0.75 * grey + 0.25 * colour[0], 0.75 * grey + 0.25 * colour[1], 0.75 * grey + 0.25 * colour[2])
         look.SetOpacity(item.opacity)
+        actor.SetUserMatrix(None if item.motion is None else _vtk_matrix(item.motion))
         if item.opacity < 1.0:
             look.BackfaceCullingOn()  # one layer of each translucent body: no sorting needed within it
     elif not isinstance(item, Points):
         look.SetOpacity(item.opacity)
     look.SetColor(*colour)
+
+
+def _vtk_matrix(motion: Affine) -> vtkMatrix4x4:
+    matrix = vtkMatrix4x4()
+    for row in range(4):
+        for column in range(4):
+            matrix.SetElement(row, column, float(motion.matrix[row, column]))
+    return matrix
 
 
 def _tubes(item: Tubes) -> vtkTubeFilter:

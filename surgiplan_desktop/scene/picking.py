@@ -97,7 +97,9 @@ def pick(items: Mapping[str, Item], ray: Ray) -> tuple[str, FloatArray] | None:
     best: tuple[float, str] | None = None
     for key, item in items.items():
         if isinstance(item, Surface) and item.opacity > 0.5:
-            distance = first_hit(item.mesh, ray)
+            back = None if item.motion is None else item.motion.inverse()
+            seen = ray if back is None else Ray(back(ray.start), back.directions(ray.direction))
+            distance = first_hit(item.mesh, seen)
             if distance is not None and (best is None or distance < best[0]):
                 best = (distance, key)
     if best is None:

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from surgiplan_desktop.base.arrays import FloatArray
+from surgiplan_desktop.base.spaces import Affine
 from surgiplan_desktop.derive.node import Key
 from surgiplan_desktop.model.anatomy import BoneId, BoneName, LandmarkId, Side
 from surgiplan_desktop.model.case import Case
@@ -20,7 +21,7 @@ from surgiplan_desktop.planning.records import Guide, ImplantPlacement, Landmark
 from surgiplan_desktop.scene.items import Item, Patch, Points, Surface, Tubes
 
 #: Steps in which the planned correction is shown on the bones.
-PLANNING_STEPS = ("plan", "approve")
+PLANNING_STEPS = ("plan",)
 _FAINT = 0.35
 
 
@@ -136,12 +137,20 @@ class PictureMaker:
         return Picture(shown, tuple(outlines), marks, lines)
 
     def _surface(
-        self, key: str, mesh: Mesh, role: str, *, sharp: bool = False, opacity: float = 1.0, ready: bool = True
+        self,
+        key: str,
+        mesh: Mesh,
+        role: str,
+        *,
+        sharp: bool = False,
+        opacity: float = 1.0,
+        ready: bool = True,
+        motion: Affine | None = None,
     ) -> Surface:
         made: Surface = self._keep(
             key,
-            (mesh, role, sharp, float(opacity), ready),
-            lambda: Surface(mesh, role, opacity, sharp=sharp, updating=not ready),
+            (mesh, role, sharp, float(opacity), ready, motion),
+            lambda: Surface(mesh, role, opacity, sharp=sharp, updating=not ready, motion=motion),
         )
         return made
 
@@ -163,8 +172,7 @@ class PictureMaker:
             return
         for part in value.parts:
             key = f"{bone}/{part.block}/carried"
-            mesh = self._keep(f"{key}/mesh", (part.mesh, plan), partial(part.mesh.moved, plan.correction))
-            items[key] = self._surface(key, mesh, f"bone/{bone.bone}", opacity=opacity, ready=ready)
+            items[key] = self._surface(key, part.mesh, f"bone/{bone.bone}", opacity=opacity, ready=ready, motion=plan.correction)
 
     def _add_correction(
         self, case: Case, results: Results, step: str, items: dict[str, Item], outlines: list[Outline]
@@ -186,7 +194,7 @@ class PictureMaker:
                     f"{osteotomy.id}/proximal", pieces.proximal, "bone/tibia", sharp=True, ready=ready
                 )
                 items[f"{osteotomy.id}/moved"] = self._surface(
-                    f"{osteotomy.id}/moved", pieces.distal_moved, "piece/moved", sharp=True, ready=ready
+                    f"{osteotomy.id}/moved", pieces.distal, "piece/moved", sharp=True, ready=ready, motion=plan.correction
                 )
                 outlines.append(Outline(pieces.proximal, "bone/tibia", "tibia", osteotomy.side))
                 outlines.append(Outline(pieces.distal, "bone/tibia", "tibia", osteotomy.side, thin=True))

@@ -41,9 +41,12 @@ class PlanTables(QWidget):
         result = group(layout, word("group_result"))
         self._headline = label("", "headline", "opening_angle")
         self._state = label("", "small", "plan_state")
+        keeps = self._state.sizePolicy()
+        keeps.setRetainSizeWhenHidden(True)  # the numbers below stay where they are
+        self._state.setSizePolicy(keeps)
         result.addWidget(self._headline)
         result.addWidget(self._state)
-        self._table = Table("before_after", ("", word("before"), word("after")), (0, 88, 100))
+        self._table = Table("before_after", ("", word("before"), word("after")), (0, 96, 104))
         result.addWidget(self._table)
         self._gap_title = label(word("gap_to_measure"), "group")
         self._gap = Table("gaps", tuple(word(f"gap_{point}") for point in _POINTS), (98, 0, 92))
@@ -74,7 +77,7 @@ class PlanTables(QWidget):
             return
         word = self._bridge.word
         self._headline.setText(word("opens_by", deg=f"{plan.angle_deg:.1f}"))
-        self._state.setText("" if current else word("updating"))
+        self._state.setText(word("updating"))
         self._state.setVisible(not current)
         self._table.fill([self._row(plan, name, unit) for name, unit in ROWS], right=(1, 2))
         self._show_wedge(plan, wedge, current)

@@ -57,6 +57,7 @@ class SliceView(QWidget):
         self._centre = np.zeros(3)
         self._mm_per_px = 1.0
         self._fitted = False
+        self._span_mm: float | None = None  # what a resize keeps in view; None and not _auto: the scale stays
         self._auto = True  # shows the whole scan at every size, until something is brought into view
         self._values: np.ndarray | None = None
         self._value_key: tuple[object, ...] = ()
@@ -117,6 +118,7 @@ class SliceView(QWidget):
     def focus_on(self, point_lps: FloatArray, span_mm: float) -> None:
         """Centre a point and show a span of mm around it."""
         self._auto = False
+        self._span_mm = span_mm
         self._centre = np.array(point_lps, dtype=np.float64)
         self._mm_per_px = span_mm / max(min(self.width(), self.height()), 50)
         self._fitted = True
@@ -125,6 +127,7 @@ class SliceView(QWidget):
     def zoom(self, factor: float, at: QPointF | None = None) -> None:
         """Zoom in by a factor (> 1 nearer); the point under ``at`` stays."""
         self._auto = False
+        self._span_mm = None
         at = at or QPointF(self.width() / 2.0, self.height() / 2.0)
         before = self.to_lps(at.x(), at.y())
         self._mm_per_px = float(np.clip(self._mm_per_px / factor, 0.01, 10.0))
@@ -379,6 +382,8 @@ class SliceView(QWidget):
         super().resizeEvent(event)
         if self._auto:
             self.fit()
+        elif self._span_mm is not None:
+            self._mm_per_px = self._span_mm / max(min(self.width(), self.height()), 50)
 
     def _handle_under(self, at: QPointF) -> Handle | None:
         handles = self.handles_shown()
