@@ -16,7 +16,7 @@ from surgiplan_desktop.model.images import Volume
 #: Hounsfield range in which slices are compared: what lies beyond is air or metal.
 _RANGE_HU: Final = (-200.0, 1000.0)
 #: A slice is out of place when it differs from the mean of its neighbours by this many times what they differ from each other.
-_FACTOR: Final = 4.0
+_FACTOR: Final = 2.5
 #: ... and by at least this mean difference, HU.
 _LEAST_HU: Final = 15.0
 

@@ -83,7 +83,7 @@ def filled(mask: BoolArray, spacing_mm: FloatArray) -> BoolArray:
             inside[k] = ndimage.binary_fill_holes(layer) & ~layer
     steps = int(max(1, round(MARROW_MM / 2 / float(spacing_mm.max()))))
     core = ndimage.binary_opening(inside, CROSS, iterations=steps)
-    near = ndimage.binary_dilation(core, CROSS, iterations=steps, mask=inside)
+    near = ndimage.binary_dilation(core, CROSS, iterations=steps + 2, mask=inside)
     result: BoolArray = ndimage.binary_fill_holes(mask | near)
     return result
 

@@ -20,6 +20,8 @@ from surgiplan_desktop.segmentation.pieces import Chain
 
 #: Least height over which tibia and fibula must run side by side, mm.
 _PAIR_MM: Final = 40.0
+#: Sections wider than deep by more than this are those of a board, not of a shaft.
+_FLAT: Final = 2.8
 #: A bone of which less is seen is left out: nothing can be measured on it (mm).
 _LEAST_SEEN_MM: Final = 40.0
 
@@ -82,6 +84,8 @@ def _side_by_side(tibia: Chain, fibula: Chain) -> float:
     thick = float(np.median(tibia.area_mm2[tibia.between(low, high)]))
     thin = float(np.median(fibula.area_mm2[fibula.between(low, high)]))
     slender = fibula.length >= 3.0 * np.sqrt(thin)
+    if max(tibia.wide_axis(low, high)[1], fibula.wide_axis(low, high)[1]) > _FLAT:
+        return 0.0
     if not (25.0 <= thin <= 450.0 and 150.0 <= thick <= 2500.0 and thick >= 1.3 * thin and slender):
         return 0.0
     apart = float(np.linalg.norm(tibia.centre(low, high) - fibula.centre(low, high)))
@@ -135,7 +139,13 @@ def _like_patella(femur: Chain, tibia: Chain, chain: Chain) -> float:
 
 def _like_hip(femur: Chain, _: Chain, chain: Chain) -> float:
     """Surrounds or covers the upper end of a femur that the scan does not cut."""
-    if femur.high_cut or chain.volume_mm3 < 12000.0 or chain.low > femur.high + 5.0 or chain.high < femur.high - 15.0:
+    if (
+        femur.high_cut
+        or chain.low_cut
+        or chain.volume_mm3 < 12000.0
+        or chain.low > femur.high + 5.0
+        or chain.high < femur.high - 15.0
+    ):
         return 0.0
     top = femur.centre(femur.high - 25.0, femur.high)
     near = chain.between(femur.high - 45.0, femur.high + 25.0)

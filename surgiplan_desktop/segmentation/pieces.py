@@ -17,6 +17,8 @@ from surgiplan_desktop.base.spaces import Affine
 
 #: Thickness of a section, mm.
 SECTION_MM: Final = 3.0
+#: Sections of one bone above and below a gap differ by less than this factor (a flare of the tibia doubles in 20 mm).
+_LIKE_AREA: Final = 6.0
 #: Pieces smaller than this are no bone that is named here, mm3.
 SMALLEST_MM3: Final = 600.0
 
@@ -223,9 +225,14 @@ def _misfit(upper: Piece, lower: Piece) -> float:
     gap = max(0.0, z_upper - z_lower)
     middle = 0.5 * (z_upper + z_lower)
     offset = float(np.linalg.norm(_towards(upper, middle, 0) - _towards(lower, middle, -1)))
-    areas = float(np.median(upper.area_mm2[:4])), float(np.median(lower.area_mm2[-4:]))
+    areas = _area_at(upper.area_mm2), _area_at(lower.area_mm2[::-1])
     ratio = max(areas) / max(min(areas), 1.0)
-    return max(offset / (20.0 + 0.15 * gap), float(np.log(ratio) / np.log(3.5)))
+    return max(offset / (20.0 + 0.15 * gap), float(np.log(ratio) / np.log(_LIKE_AREA)))
+
+
+def _area_at(areas_mm2: FloatArray) -> float:
+    """Area of the sections next to an end; the outermost one is only partly filled."""
+    return float(np.median(areas_mm2[1:3] if len(areas_mm2) > 2 else areas_mm2))
 
 
 def _towards(piece: Piece, height: float, end: int) -> FloatArray:
