@@ -40,9 +40,10 @@ def value_words(measure_id: str, value: float | str | None, unit: str, texts: Te
     words = _SIGN_WORDS.get(measure_id)
     if words is None:
         return number
-    # what rounds to 0.0 has no side
     if round(abs(value), 1) == 0.0:
-        return texts.text("label.degrees" if unit == "deg" else "label.millimetres", value=0.0)
+        # what rounds to 0.0 has no side
+        zero = texts.text("label.degrees" if unit == "deg" else "label.millimetres", value=0.0)
+        return f"{zero} {texts.text('label.straight')}" if words[1] == "varus" else zero
     absolute = texts.text("label.degrees" if unit == "deg" else "label.millimetres", value=abs(value))
     return f"{absolute} {texts.text('label.' + words[0 if value > 0 else 1])}"
 
