@@ -117,7 +117,7 @@ def find_bones(volumes: Sequence[Volume], *, progress: Progress = SILENT) -> Bon
     for leg, verdict in zip(legs, verdicts, strict=True):
         notes += verdict.findings
         for name, height in leg.too_short.items():
-            seen = (("bone", f"{verdict.side}_{name}"), ("height_mm", round(height, 1)))
+            seen = (("bone", f"{verdict.side} {name}"), ("height_mm", round(height, 1)))
             notes.append(Finding("bone_too_short", "note", seen))
         for name, chain in leg.bones.items():
             bone = BoneId(verdict.side, name)
@@ -318,5 +318,5 @@ def _found_bone(bone: BoneId, chain: Chain, maps: Sequence[LabelMap]) -> FoundBo
     volume = sum(float(np.count_nonzero(item.array == code) * abs(np.linalg.det(item.affine.linear))) for item in maps)
     findings: tuple[Finding, ...] = ()
     if chain.cut:
-        findings = (Finding("bone_cut_by_field_of_view", "note", (("bone", str(bone)),)),)
+        findings = (Finding("bone_cut_by_field_of_view", "note", (("bone", f"{bone.side} {bone.bone}"),)),)
     return FoundBone(bone, code, round(volume, 1), chain.cut, findings)

@@ -7,7 +7,7 @@ from typing import Final
 
 import numpy as np
 
-from surgiplan_desktop.base.arrays import BoolArray, FloatArray
+from surgiplan_desktop.base.arrays import FloatArray
 from surgiplan_desktop.geometry.distance import closest_points
 from surgiplan_desktop.model.mesh import Bone, Mesh
 
@@ -75,7 +75,7 @@ def bone_distance(bone: Bone, reference: Mesh, **options: FloatArray) -> Surface
     """Compare the parts of a bone with a whole reference surface; the planes that close its open ends are left out."""
     samples = []
     for part in bone.parts:
-        capped: BoolArray = part.cap_vertices[part.mesh.faces].all(axis=1)
+        capped = np.asarray(part.cap_vertices[part.mesh.faces]).all(axis=1)
         samples.append(area_samples(Mesh(part.mesh.vertices, part.mesh.faces[~capped]), SAMPLES))
     box = (options.get("low_lps", np.full(3, -np.inf)), options.get("high_lps", np.full(3, np.inf)))
     there = _directed(_inside(np.concatenate(samples), *box), reference)
