@@ -12,18 +12,16 @@ from typing import Final
 
 import manifold3d
 import numpy as np
-from numpy.typing import NDArray
 
-from surgiplan_desktop.base.arrays import FloatArray, IntArray, frozen, points3, unit, vector3
+from surgiplan_desktop.base.arrays import FloatArray, points3, unit, vector3
 from surgiplan_desktop.base.errors import ComputationError, InputDataError
 from surgiplan_desktop.base.spaces import Affine, Frame, Plane
 from surgiplan_desktop.base.units import VERTEX_ROUNDING_MM
+from surgiplan_desktop.geometry.canonical import canonical_mesh, edge_counts, grid_of, is_closed, set_apart
 from surgiplan_desktop.model.mesh import Mesh
 
 #: Short edges are collapsed within this before rounding (mm): shorter ones would be lost in the single precision of an STL.
 _CLEANING_MM: Final = 5e-4
-#: Where rounding would join two sheets, their vertices are set apart by this many steps of the vertex grid.
-_SET_APART: Final = 5
 #: Segments of a full circle of cylinders and capsules.
 SEGMENTS: Final = 48
 EMPTY: Final = Mesh(np.empty((0, 3)), np.empty((0, 3), dtype=np.int32))
@@ -132,8 +130,8 @@ def canonical(mesh: Mesh, *, name: str = "body") -> Mesh:
     ComputationError
         ``solid_not_clean`` when rounding to 1e-4 mm would open the surface or join two sheets.
     """
-    clean = _canonical(_grid(mesh.vertices), mesh.faces)
-    if not _is_closed(clean.faces):
+    clean = canonical_mesh(grid_of(mesh.vertices), mesh.faces)
+    if not is_closed(clean.faces):
         raise ComputationError("solid_not_clean", body=name)
     return clean
 
@@ -244,7 +242,7 @@ def _complaint(mesh: Mesh, name: str) -> InputDataError | None:
     """Say what keeps a mesh from being a solid, or None."""
     if not np.isfinite(mesh.vertices).all():
         return InputDataError("body_not_finite", body=name)
-    counts = _edge_counts(mesh.faces)
+    counts = edge_counts(mesh.faces)
     open_edges, turned_edges = counts
     if open_edges:
         return InputDataError("body_open", body=name, edges=open_edges)
@@ -256,33 +254,6 @@ def _complaint(mesh: Mesh, name: str) -> InputDataError | None:
     if body.status() != manifold3d.Error.NoError or body.is_empty():
         return InputDataError("body_refused", body=name, status=body.status().name)
     return None
-
-
-def _edge_counts(faces: IntArray) -> tuple[int, int]:
-    """Return how many edges do not have an even number of faces, and how many do not run as often there as back."""
-    if not len(faces):
-        return 0, 0
-    tails, heads = faces.T.astype(np.int64), np.roll(faces, -1, axis=1).T.astype(np.int64)
-    low, high = np.minimum(tails, heads).ravel(), np.maximum(tails, heads).ravel()
-    keys = low * (int(faces.max()) + 1) + high
-    order = np.argsort(keys, kind="stable")
-    starts = np.flatnonzero(np.r_[True, np.diff(keys[order]) != 0])
-    there = (tails < heads).ravel()[order].astype(np.int64)
-    total = np.diff(np.r_[starts, len(keys)])
-    balance = 2 * np.add.reduceat(there, starts) - total
-    is_open = total % 2 != 0
-    return int(is_open.sum()), int(((balance != 0) & ~is_open).sum())
-
-
-def _is_closed(faces: IntArray) -> bool:
-    """Tell whether every edge has exactly two faces that run through it in opposite directions."""
-    if not len(faces):
-        return False
-    n = int(faces.max()) + 1
-    tails, heads = faces.ravel().astype(np.int64), np.roll(faces, -1, axis=1).ravel().astype(np.int64)
-    there = np.sort(tails * n + heads)
-    back = np.sort(heads * n + tails)
-    return bool((np.diff(there) > 0).all() and np.array_equal(there, back))
 
 
 def _is_nothing(body: manifold3d.Manifold) -> bool:
@@ -310,7 +281,7 @@ def _checked(body: manifold3d.Manifold, name: str, low: float, high: float, slac
     for candidate in (body.simplify(_CLEANING_MM), body):
         mesh = _rounded(candidate)
         # slivers can lead the simplification astray, so its volume is compared with the volume before
-        if _is_closed(mesh.faces) and abs(volume(mesh) - expected) <= allowed:
+        if is_closed(mesh.faces) and abs(volume(mesh) - expected) <= allowed:
             break
     else:
         raise ComputationError("solid_not_clean", body=name)
@@ -323,70 +294,9 @@ def _checked(body: manifold3d.Manifold, name: str, low: float, high: float, slac
 def _rounded(body: manifold3d.Manifold) -> Mesh:
     """Return the canonical mesh; sheets that rounding would join are set apart."""
     raw = body.to_mesh64()
-    grid, faces = _grid(np.asarray(raw.vert_properties)[:, :3]), np.asarray(raw.tri_verts).astype(np.int32)
-    mesh = _canonical(grid, faces)
-    return mesh if _is_closed(mesh.faces) else _canonical(_set_apart(grid), faces)
-
-
-def _grid(vertices: FloatArray) -> NDArray[np.int64]:
-    """Return the vertices as whole steps of the vertex grid."""
-    return np.rint(vertices / VERTEX_ROUNDING_MM).astype(np.int64)
-
-
-def _set_apart(grid: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Shift vertices that fell on one grid point, so that two sheets that touch stay two sheets and the surface closed."""
-    grid = grid.copy()
-    for axis in (0, 1, 2, 0, 1, 2):
-        order = np.lexsort((grid[:, 2], grid[:, 1], grid[:, 0]))
-        again = np.r_[False, (np.diff(grid[order], axis=0) == 0).all(axis=1)]
-        if not again.any():
-            break
-        # position inside the group of equal points: 0 stays, 1 moves one step, and so on
-        start = np.maximum.accumulate(np.where(again, 0, np.arange(len(grid))))
-        grid[order, axis] += _SET_APART * (np.arange(len(grid)) - start)
-    return grid
-
-
-def _canonical(grid: NDArray[np.int64], faces: IntArray) -> Mesh:
-    """Merge equal grid points, drop collapsed faces and pairs of faces back to back, sort vertices and faces."""
-    order = np.lexsort((grid[:, 2], grid[:, 1], grid[:, 0]))
-    new = np.r_[True, (np.diff(grid[order], axis=0) != 0).any(axis=1)]
-    number = np.empty(len(grid), dtype=np.int64)
-    number[order] = np.cumsum(new) - 1
-    points = grid[order][new]
-    corners = number[faces]
-    a, b, c = corners.T
-    corners = _without_back_to_back(corners[(a != b) & (b != c) & (c != a)])
-    used = np.unique(corners)
-    renumber = np.zeros(len(points), dtype=np.int64)
-    renumber[used] = np.arange(len(used))
-    corners = renumber[corners]
-    first = np.argmin(corners, axis=1)[:, None] if len(corners) else np.empty((0, 1), dtype=np.int64)
-    corners = np.take_along_axis(corners, (first + np.arange(3)) % 3, axis=1)
-    corners = corners[np.lexsort((corners[:, 2], corners[:, 1], corners[:, 0]))]
-    # dividing by 1e4 gives the double nearest to the decimal number; multiplying by 1e-4 would not
-    return Mesh(frozen(points[used] / round(1.0 / VERTEX_ROUNDING_MM)), frozen(corners.astype(np.int32)))
-
-
-def _without_back_to_back(corners: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Remove pairs of faces with the same corners and opposite sense: a sheet thinner than the vertex grid."""
-    if not len(corners):
-        return corners
-    key = np.sort(corners, axis=1)
-    order = np.lexsort((key[:, 2], key[:, 1], key[:, 0]))
-    same = (np.diff(key[order], axis=0) == 0).all(axis=1)
-    if not same.any():
-        return corners
-    group = np.cumsum(np.r_[True, ~same]) - 1
-    a, b, c = corners[order].T
-    even = ((a < b) & (b < c)) | ((b < c) & (c < a)) | ((c < a) & (a < b))
-    balance = np.bincount(group, weights=np.where(even, 1, -1))
-    keep = np.zeros(len(corners), dtype=bool)
-    for parity, wanted in ((True, np.maximum(balance, 0)), (False, np.maximum(-balance, 0))):
-        members = np.flatnonzero(even == parity)
-        rank = np.arange(len(members)) - np.searchsorted(group[members], group[members], side="left")
-        keep[order[members[rank < wanted[group[members]]]]] = True
-    return corners[keep]
+    grid, faces = grid_of(np.asarray(raw.vert_properties)[:, :3]), np.asarray(raw.tri_verts).astype(np.int32)
+    mesh = canonical_mesh(grid, faces)
+    return mesh if is_closed(mesh.faces) else canonical_mesh(set_apart(grid), faces)
 
 
 def _placed(body: manifold3d.Manifold, frame: Frame, name: str) -> Mesh:
