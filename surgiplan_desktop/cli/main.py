@@ -118,5 +118,5 @@ def _report(error: SurgiPlanError, texts: Texts, console: Console, json_wanted: 
     text, hint = texts.error(error)
     if json_wanted:
         console.print_json({"error": {"id": error.message_id, "text": text, "hint": hint, "file": error.file}})
-    where = f"{error.file}: " if error.file else ""
+    where = f"{error.file}: " if error.file and error.file not in text else ""
     console.complain(f"error: {where}{text}" + (f"\n  {hint}" if hint else ""))

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import argparse
-import errno
-import os
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -43,8 +42,12 @@ def check_output(path: Path, force: bool) -> Path:
         raise UsageError("output_exists", file=path)
     if not path.parent.is_dir():
         raise UsageError("output_folder_missing", file=path.parent)
-    if not os.access(path if path.is_dir() else path.parent, os.W_OK):
-        raise UsageError("output_not_writable", file=path, reason=os.strerror(errno.EACCES))
+    try:
+        # By trying: permissions, read-only mounts and network shares all answer differently to questions.
+        with tempfile.NamedTemporaryFile(dir=path if path.is_dir() else path.parent, prefix=".surgiplan-"):
+            pass
+    except OSError as error:
+        raise UsageError("output_not_writable", file=path, reason=error.strerror or "", detail=repr(error)) from error
     return path
 
 

@@ -5,6 +5,7 @@ Opening is last snapshot + journal, so undo survives a restart and a crash loses
 
 from __future__ import annotations
 
+import errno
 import json
 import re
 import shutil
@@ -43,6 +44,10 @@ from surgiplan_desktop.model.case import CASE_SCHEMA, AssetId, Case, Finding
 from surgiplan_desktop.model.view import View
 
 _ASSET_PATTERN: Final = re.compile(rb"sha256:[0-9a-f]{64}")
+
+
+#: The folder does not allow it, so another one must be chosen; anything else (a full disk) is a failure.
+_NOT_ALLOWED: Final = (errno.EACCES, errno.EPERM, errno.EROFS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +116,8 @@ class CaseFolder:
         except OSError as error:
             if new_lock is not None:
                 new_lock.release()
-            raise ComputationError(
+            kind = UsageError if error.errno in _NOT_ALLOWED else ComputationError
+            raise kind(
                 "case_not_written", file=path, reason=error.strerror or type(error).__name__, detail=repr(error)
             ) from error
         except BaseException:

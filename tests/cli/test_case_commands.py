@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import sys
 from pathlib import Path
 
 import pytest
@@ -78,6 +79,14 @@ def test_outputs_that_exist_are_refused_without_force(case: Path, tmp_path: Path
     with pytest.raises(UsageError) as caught:
         check_output(tmp_path / "none" / "x", False)
     assert caught.value.message_id == "output_folder_missing"
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="needs a folder that refuses even root")
+def test_a_folder_that_refuses_is_said_before_the_work() -> None:
+    for name in ("/proc/self/a.surgiplan", "/proc/self"):
+        with pytest.raises(UsageError) as caught:
+            check_output(Path(name), True)
+        assert caught.value.message_id == "output_not_writable"
 
 
 def test_a_new_case_may_replace_with_force(console: Console, case: Path) -> None:

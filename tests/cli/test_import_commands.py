@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import json
-import os
+import tempfile
 from pathlib import Path
 
 import numpy as np
@@ -182,7 +183,10 @@ def test_an_output_folder_without_permission(
     ct: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # Root may write anywhere, so the answer of the system is put in its place.
-    monkeypatch.setattr(os, "access", lambda path, mode: mode != os.W_OK or Path(path) != tmp_path)
+    def refuse(**_: object) -> None:
+        raise PermissionError(errno.EACCES, "Permission denied")
+
+    monkeypatch.setattr(tempfile, "NamedTemporaryFile", refuse)
     code, data, _ = answer(capsys, "import", ct, "-o", tmp_path / "case.surgiplan")
     assert (code, data["error"]["id"], data["error"]["file"]) == (2, "output_not_writable", str(tmp_path / "case.surgiplan"))
     assert sorted(item.name for item in tmp_path.iterdir()) == ["ct"]

@@ -97,6 +97,21 @@ def test_reopening_gives_the_same_fingerprints(services: startup.Services, tmp_p
     session.close()
 
 
+def test_reopening_gives_the_same_fingerprints_of_the_plan(services: startup.Services, tmp_path: Path) -> None:
+    session = documents.new_session(services)
+    voxels = session.store.put(np.zeros((2, 3, 4), np.int16))
+    labels = session.store.put(np.zeros((2, 3, 4), np.uint16))
+    whole = full_case(voxels, labels)
+    session.apply("Fill", lambda _: replace(whole, steps=tuple(step for step in whole.steps if step.id != "plate-1")))
+    prints = {key: session.fingerprint(key) for key in session.keys}
+    assert {key[0] for key in prints} >= {"volume", "labels", "bone", "landmarks", "osteotomy", "pieces", "guide"}
+    session.save(tmp_path / "a.surgiplan")
+    session.close()
+    session = documents.open_session(services, tmp_path / "a.surgiplan")
+    assert {key: session.fingerprint(key) for key in session.keys} == prints
+    session.close()
+
+
 def test_saving_again_and_elsewhere(services: startup.Services, saved: Path, tmp_path: Path) -> None:
     session = opened(services, saved, owner="command")
     session.apply("Write", notes("again"))
