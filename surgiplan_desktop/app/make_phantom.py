@@ -14,7 +14,7 @@ from surgiplan_desktop.files.mesh_files import write_stl
 from surgiplan_desktop.imaging.dicom_write import derived_uid, write_ct_series
 from surgiplan_desktop.imaging.volume_files import write_volume_file
 from surgiplan_desktop.model.anatomy import Side
-from surgiplan_desktop.phantom.ct import SimulatedCt, simulate
+from surgiplan_desktop.phantom.ct import SimulatedCt, checked_scan, simulate
 from surgiplan_desktop.phantom.limb import Leg, build_leg
 from surgiplan_desktop.phantom.parameters import LegParameters
 
@@ -35,6 +35,7 @@ def write_phantom(
     *,
     spacing_mm: float | tuple[float, float, float] = 1.0,
     blocks: int = 1,
+    mesh_step_mm: float = 0.8,
     force: bool = False,
     progress: Progress = SILENT,
 ) -> PhantomFiles:
@@ -45,8 +46,10 @@ def write_phantom(
     Raises
     ------
     UsageError
-        ``output_exists`` when the folder holds something and ``force`` is off; ``output_not_writable``.
+        ``output_exists`` when the folder holds something and ``force`` is off; ``output_not_writable``; ``phantom_range`` and
+        ``phantom_blocks`` before anything is computed.
     """
+    checked_scan(spacing_mm, blocks)
     folder = Path(folder).resolve()
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())) and not force:
         raise UsageError("output_exists", file=folder)
@@ -56,7 +59,7 @@ def write_phantom(
     except OSError as error:
         raise UsageError("output_not_writable", file=folder, reason=str(error.strerror or error)) from error
     try:
-        leg = build_leg(parameters, progress=PartOfProgress(progress, 0.0, 0.35))
+        leg = build_leg(parameters, step_mm=mesh_step_mm, progress=PartOfProgress(progress, 0.0, 0.35))
         scan = simulate(leg, spacing_mm, seed=parameters.seed, blocks=blocks, progress=PartOfProgress(progress, 0.35, 0.75))
         _write_scan(scan, parameters, work, PartOfProgress(progress, 0.75, 0.95))
         for bone, mesh in leg.meshes.items():

@@ -79,7 +79,7 @@ class _Grid:
 
     def axis(self, which: int) -> FloatArray:
         """Coordinates along index axis 0 (z), 1 (y) or 2 (x)."""
-        return self.lowest[which] + self.step[which] * np.arange(self.shape[which])
+        return self.lowest[which] + self.step[which] * np.arange(self.shape[which], dtype=np.float64)
 
 
 def simulate(
@@ -109,14 +109,8 @@ def simulate(
     UsageError
         ``phantom_range`` for a spacing or number of blocks that is not possible.
     """
-    step = (float(spacing_mm),) * 3 if isinstance(spacing_mm, int | float) else tuple(map(float, spacing_mm))
-    low, high = SPACING_RANGE_MM
-    for value in step:
-        if not low <= value <= high:
-            raise UsageError("phantom_range", parameter="spacing", value=value, lowest=low, highest=high, unit="mm")
-    if blocks not in (1, 3):
-        raise UsageError("phantom_blocks", blocks=blocks)
-    grid = _grid_of(leg, (step[0], step[1], step[2]))
+    step = checked_scan(spacing_mm, blocks)
+    grid = _grid_of(leg, step)
     random = np.random.default_rng([seed, 20260101])
     hounsfield = _soft_tissue(leg, grid, table)
     codes = np.zeros(grid.shape, dtype=np.uint16)
@@ -130,6 +124,18 @@ def simulate(
     scanned = _with_noise(hounsfield, random)
     del hounsfield
     return _cut_blocks(leg, grid, scanned, codes, blocks)
+
+
+def checked_scan(spacing_mm: float | tuple[float, float, float], blocks: int) -> tuple[float, float, float]:
+    """Return the spacing along (k, j, i); UsageError ``phantom_range`` or ``phantom_blocks`` for what cannot be simulated."""
+    step = (spacing_mm, spacing_mm, spacing_mm) if isinstance(spacing_mm, int | float) else spacing_mm
+    low, high = SPACING_RANGE_MM
+    for value in step:
+        if not low <= value <= high:
+            raise UsageError("phantom_range", parameter="spacing", value=float(value), lowest=low, highest=high, unit="mm")
+    if blocks not in (1, 3):
+        raise UsageError("phantom_blocks", blocks=blocks)
+    return float(step[0]), float(step[1]), float(step[2])
 
 
 def _grid_of(leg: Leg, step: tuple[float, float, float]) -> _Grid:
@@ -152,8 +158,8 @@ def _soft_tissue(leg: Leg, grid: _Grid, table: bool) -> NDArray[np.float32]:
     z, y, x = grid.axis(0), grid.axis(1), grid.axis(2)
     share = (z - ankle[2]) / (hip[2] - ankle[2])
     stations = (-0.1, 0.0, 0.12, 0.32, 0.44, 0.52, 0.65, 0.85, 1.1)
-    half_width = np.interp(share, stations, (40.0, 42.0, 44.0, 62.0, 60.0, 64.0, 78.0, 98.0, 125.0))
-    half_depth = np.interp(share, stations, (52.0, 48.0, 46.0, 62.0, 62.0, 64.0, 78.0, 90.0, 105.0))
+    half_width = np.interp(share, stations, (42.0, 45.0, 50.0, 68.0, 66.0, 66.0, 78.0, 98.0, 125.0))
+    half_depth = np.interp(share, stations, (54.0, 50.0, 50.0, 66.0, 66.0, 66.0, 78.0, 90.0, 105.0))
     fat = np.interp(share, stations, (4.0, 4.0, 5.0, 7.0, 8.0, 9.0, 11.0, 13.0, 16.0))
     line = ankle + np.clip(share, -0.2, 1.2)[:, None] * (hip - ankle)
     # The flesh of the thigh lies around the shaft, not around the mechanical axis.
@@ -161,13 +167,14 @@ def _soft_tissue(leg: Leg, grid: _Grid, table: bool) -> NDArray[np.float32]:
     line[:, 0] += toward * (shaft[0] - hip[0])
     line[:, 1] += 6.0
     result = np.full(grid.shape, AIR_HU, dtype=np.float32)
-    floor = float(line[:, 1].max()) + float(half_depth.max()) * 0.82
+    # The leg lies on the table and is flattened there.
+    floor = float(y[-1]) - 8.0 if table else float(y[-1]) + 10.0
     for k in range(len(z)):
         q = np.hypot((x[None, :] - line[k, 0]) / half_width[k], (y[:, None] - line[k, 1]) / half_depth[k])
-        depth = ((1.0 - q) * min(half_width[k], half_depth[k])).astype(np.float32)
+        depth = np.minimum((1.0 - q) * min(half_width[k], half_depth[k]), floor - 1.0 - y[:, None]).astype(np.float32)
         slab = result[k]
         if table:
-            slab[(y > floor) & (y < floor + 3.0)] = TABLE_HU
+            slab[(y > floor) & (y < floor + 4.0)] = TABLE_HU
         inside = np.clip(depth + 0.5, 0.0, 1.0)
         tissue = np.where(depth < 2.0, SKIN_HU, np.where(depth < 2.0 + fat[k], FAT_HU, MUSCLE_HU)).astype(np.float32)
         slab += inside * (tissue - slab)

@@ -68,8 +68,9 @@ class DistalFemur:
         """The block before the notch is cut."""
         points = points / points.dtype.type(self.scale)
         condyles = np.minimum(self.medial(points), self.lateral(points))
-        body = smooth_min(condyles, self._trochlea(points), 4.0)
-        return smooth_min(body, self._bumps(points), 9.0) * points.dtype.type(self.scale)
+        body = smooth_min(condyles, self._trochlea(points), 6.0)
+        result: AnyArray = smooth_min(body, self._bumps(points), 12.0) * points.dtype.type(self.scale)
+        return result
 
     def _trochlea(self, points: AnyArray) -> AnyArray:
         x = points[:, 0] - self.groove_at
@@ -89,7 +90,7 @@ class DistalFemur:
         """The intercondylar notch, negative inside; its roof rises backwards (Blumensaat's line)."""
         x = points[:, 0] - self.groove_at
         roof = 0.77 * (points[:, 1] - 0.0) + 0.64 * (points[:, 2] + 11.0)
-        return smooth_max(np.abs(x) - 10.0, roof, 10.0)
+        return smooth_max(np.abs(x) - 10.8, roof, 10.0)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -125,14 +126,14 @@ class Femur:
 
     def __call__(self, points: AnyArray) -> AnyArray:
         """Evaluate in F."""
-        result = np.full(len(points), 1e3, dtype=points.dtype)
+        result = np.empty(len(points), dtype=points.dtype)
         up = points[:, 2]
-        low = up < 90.0
-        high = up > self.neck_base[2] - 90.0
-        middle = ~low & ~high
-        result[middle] = self._rod(points[middle])
-        result[low] = self._lower(points[low])
-        result[high] = self._upper(points[high])
+        low, high = up < 90.0, up > self.neck_base[2] - 90.0
+        for part, zone in ((self._lower, low), (self._upper, high), (self._rod, ~low & ~high)):
+            if zone.all():
+                return part(points)
+            if zone.any():
+                result[zone] = part(points[zone])
         return result
 
     def _rod(self, points: AnyArray) -> AnyArray:
@@ -143,24 +144,24 @@ class Femur:
 
     def _lower(self, points: AnyArray) -> AnyArray:
         block = self.to_block(points)
-        return self.distal.carved(smooth_min(self.distal.body(block), self._rod(points), 10.0), block)
+        return self.distal.carved(smooth_min(self.distal.body(block), self._rod(points), 14.0), block)
 
     def _upper(self, points: AnyArray) -> AnyArray:
         head = sphere(points, self.head, self.head_radius)
         neck = round_cone(points, self.head, self.neck_base, 0.60 * self.head_radius, 0.76 * self.head_radius)
         low, middle, tip = self.trochanter
         greater = smooth_min(round_cone(points, low, middle, 15.0, 13.0), round_cone(points, middle, tip, 12.0, 8.5), 8.0)
-        lesser = round_cone(points, self.lesser[0], self.lesser[1], 9.0, 6.5)
+        lesser = round_cone(points, self.lesser[0], self.lesser[1], 12.0, 9.0)
         body = smooth_min(self._rod(points), greater, 12.0)
-        body = smooth_min(body, lesser, 10.0)
+        body = smooth_min(body, lesser, 14.0)
         return smooth_min(smooth_min(body, neck, 10.0), head, 4.0)
 
 
 def build_distal(parameters: LegParameters, vary: Variation) -> DistalFemur:
     """Make the distal block; the femur's width goes with the tibia's."""
     v = vary.factor
-    medial = Condyle(-23.5, 14.0 * v("medial width"), 26.0, (-11.0, -0.5, 20.0 * v("medial posterior")), (3.0, 7.0, 29.0))
-    lateral = Condyle(24.0, 14.0 * v("lateral width"), 28.0, (-10.0, -0.5, 20.0 * v("lateral posterior")), (4.0, 7.0, 29.0))
+    medial = Condyle(-23.5, 14.0 * v("medial width"), 26.0, (-11.0, -0.5, 20.0 * v("medial posterior")), (1.0, 7.0, 29.0))
+    lateral = Condyle(24.0, 14.0 * v("lateral width"), 28.0, (-10.0, -0.5, 20.0 * v("lateral posterior")), (2.0, 7.0, 29.0))
     return DistalFemur(parameters.knee_width_mm / 77.0, medial, lateral, 1.0 + vary.shift("groove", 0.8))
 
 
@@ -170,8 +171,9 @@ def build_femur(parameters: LegParameters, vary: Variation) -> Femur:
     axes, origin = _seat_block(distal, parameters.mldfa_deg)
     head = np.array([0.0, 0.0, parameters.femur_length_mm])
     size = parameters.femur_length_mm / 435.0
-    neck_base, rod = head, None
-    start = origin + axes @ (distal.scale * np.array([-1.5, 6.0, 40.0]))
+    neck_base = head - np.array([-40.0, 10.0, 32.0]) * size
+    start = origin + axes @ (distal.scale * np.array([0.5, 6.0, 40.0]))
+    rod = _shaft(start, neck_base, distal.scale, size, vary)
     torsion, angle = np.radians(parameters.femoral_torsion_deg), np.radians(180.0 - parameters.neck_shaft_deg)
     level = np.array([-np.cos(torsion), np.sin(torsion), 0.0])
     shaft_up = unit(np.array([0.1, 0.0, 1.0]))
@@ -179,16 +181,15 @@ def build_femur(parameters: LegParameters, vary: Variation) -> Femur:
         # The neck makes its angle with the shaft, and its projection across the mechanical axis has the wanted torsion.
         tilt = _tilt_for(level, shaft_up, angle)
         neck = np.sin(tilt) * level + np.cos(tilt) * _UP
-        neck_base = head - 50.0 * size * vary.factor("neck length") * neck
+        neck_base = head - 46.0 * size * vary.factor("neck length") * neck
         rod = _shaft(start, neck_base, distal.scale, size, vary)
         length = head[2] + parameters.head_radius_mm + 22.0
         shaft_up = unit(rod.centre(0.75 * length - 22.0) - rod.centre(0.25 * length - 22.0))
-    assert rod is not None
     low = neck_base + size * np.array([3.0, -3.0, -16.0])
     middle = neck_base + size * np.array([10.0, -5.0, 6.0])
     tip = neck_base + size * np.array([8.0, -11.0, 23.0 + vary.shift("trochanter", 3.0)])
     lesser_top = neck_base + size * np.array([-6.0, -7.0, -34.0])
-    lesser_tip = neck_base + size * np.array([-15.0, -15.0, -38.0])
+    lesser_tip = neck_base + size * np.array([-11.5, -12.5, -36.0])
     return Femur(
         distal, rod, axes, origin, head, neck_base, parameters.head_radius_mm, (low, middle, tip), (lesser_top, lesser_tip)
     )
@@ -237,7 +238,7 @@ def _seat_block(distal: DistalFemur, mldfa_deg: float) -> tuple[FloatArray, Floa
         axes = turn @ spin
         lateral, anterior, up = axes[0], axes[1], axes[2]
         medial_low, lateral_low = bitangent(
-            distal, k * np.array([-23.5, 3.0, -15.0]), k * np.array([24.0, 4.0, -15.0]), -up, lateral
+            distal, k * np.array([-23.5, 1.0, -15.0]), k * np.array([24.0, 2.0, -15.0]), -up, lateral
         )
         medial_back, lateral_back = bitangent(
             distal, k * np.array([-23.5, -25.0, 0.0]), k * np.array([24.0, -25.0, 0.0]), -anterior, lateral

@@ -28,7 +28,8 @@ class Sampled:
 
 def sample(field: Field, lowest: FloatArray, highest: FloatArray, step: FloatArray, margin_mm: float) -> Sampled:
     """Evaluate a field on a grid wherever its size is below about ``margin_mm``; elsewhere put +-``margin_mm`` or more."""
-    counts = np.ceil((highest - lowest) / step).astype(int) + 1
+    # The small allowance keeps a box that is a whole number of steps from growing by one through rounding.
+    counts = np.ceil((highest - lowest) / step - 1e-6).astype(int) + 1
     bricks = -(-counts // _BRICK)
     half = 0.5 * _BRICK * step
     starts = np.stack(np.meshgrid(*(np.arange(n) for n in bricks), indexing="ij"), axis=-1).reshape(-1, 3) * _BRICK

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 import numpy as np
 
 from surgiplan_desktop.base.arrays import FloatArray, unit
 from surgiplan_desktop.phantom.fields import Field, gradient
+
+#: A quadratic through the surface is fitted over this half width; smaller ones drown in rounding.
+_SMALLEST_WINDOW_MM: Final = 0.06
 
 
 def heights_along(field: Field, starts: FloatArray, direction: FloatArray, reach_mm: float) -> FloatArray:
@@ -14,22 +19,32 @@ def heights_along(field: Field, starts: FloatArray, direction: FloatArray, reach
     The ray starts at ``start + reach * direction`` and runs against ``direction`` over twice the reach; NaN where it meets
     nothing.
     """
-    high = np.full(len(starts), reach_mm)
+    position = np.full(len(starts), reach_mm)
     found = np.zeros(len(starts), dtype=bool)
-    position = high.copy()
-    # Sphere tracing with a safety factor: fields are near, but not exactly, distances.
-    for _ in range(400):
-        live = ~found & (position > -reach_mm)
-        if not live.any():
+    ids = np.arange(len(starts))
+    last_step, last_value = np.zeros(len(starts)), np.zeros(len(starts))
+    for _ in range(300):
+        value = field(starts[ids] + position[ids, None] * direction)
+        done = np.abs(value) < 1e-7
+        # A start inside the solid has no surface before it.
+        done |= (value < 0.0) & (position[ids] >= reach_mm)
+        found[ids[done]] = True
+        # Far away the field is not an exact distance: careful steps. Close by, secant steps along the ray.
+        with np.errstate(divide="ignore", invalid="ignore"):
+            slope = (last_value[ids] - value) / last_step[ids]
+        close = (np.abs(value) < 0.5) & np.isfinite(slope)
+        step = np.where(close, value / np.clip(slope, 0.1, 2.0), 0.6 * np.maximum(value, 0.02))
+        last_step[ids], last_value[ids] = step, value
+        position[ids] -= np.where(done, 0.0, step)
+        ids = ids[~done & (position[ids] > -reach_mm)]
+        if not len(ids):
             break
-        value = field(starts[live] + position[live, None] * direction)
-        step = np.where(value < 1e-7, 0.0, np.maximum(0.6 * value, 1e-7))
-        position[live] -= step
-        found[live] = value < 1e-6
     return np.where(found, position, np.nan)
 
 
-def extreme_point(field: Field, start: FloatArray, direction: FloatArray, window_mm: float = 8.0) -> FloatArray:
+def extreme_point(
+    field: Field, start: FloatArray, direction: FloatArray, window_mm: float = 8.0, reach_mm: float = 30.0
+) -> FloatArray:
     """Point of the surface that lies furthest along ``direction`` near ``start``, shape (3,)."""
     axis = unit(direction)
     across = unit(np.cross(axis, [0.0, 0.0, 1.0] if abs(axis[2]) < 0.9 else [1.0, 0.0, 0.0]))
@@ -41,7 +56,7 @@ def extreme_point(field: Field, start: FloatArray, direction: FloatArray, window
     design = np.column_stack([np.ones_like(u), u, v, u * u, u * v, v * v])
     for _ in range(12):
         points = centre + window * (u[:, None] * across + v[:, None] * along)
-        heights = heights_along(field, points, axis, 30.0)
+        heights = heights_along(field, points, axis, reach_mm)
         if np.isnan(heights).all():
             raise ValueError("no surface along this direction")
         best = int(np.nanargmax(heights))
@@ -55,8 +70,12 @@ def extreme_point(field: Field, start: FloatArray, direction: FloatArray, window
                 if np.abs(newton).max() <= 1.0:
                     move = newton
         centre = centre + window * (move[0] * across + move[1] * along)
-        window = max(window * 0.5, 0.05)
-    height = float(heights_along(field, centre[None], axis, 30.0)[0])
+        if window <= _SMALLEST_WINDOW_MM and np.abs(move).max() * window < 1e-5:
+            break
+        centre = centre + float(np.nanmax(heights)) * axis
+        reach_mm = min(reach_mm, max(4.0 * window, 3.0))
+        window = max(window * 0.4, _SMALLEST_WINDOW_MM)
+    height = float(heights_along(field, centre[None], axis, reach_mm)[0])
     return np.asarray(centre + height * axis, dtype=np.float64)
 
 
@@ -76,9 +95,11 @@ def saddle_below(field: Field, start: FloatArray, up: FloatArray, lateral: Float
         hessian = np.array([[2 * c[3], c[4]], [c[4], 2 * c[5]]])
         move = np.clip(-np.linalg.solve(hessian, c[1:3]), -1.0, 1.0)
         centre = centre + window * (move[0] * lateral + move[1] * forward)
-        window = max(window * 0.5, 0.1)
-    depth = float(heights_along(field, centre[None], -up, 30.0)[0])
-    return np.asarray(centre - depth * up, dtype=np.float64)
+        if window <= 0.1 and np.abs(move).max() * window < 1e-5:
+            break
+        window = max(window * 0.4, 0.1)
+    lowest = float(heights_along(field, centre[None], -up, 30.0)[0])
+    return np.asarray(centre - lowest * up, dtype=np.float64)
 
 
 def bitangent(
@@ -89,9 +110,11 @@ def bitangent(
     ``first`` is the medial start, ``second`` the lateral one; ``lateral`` and ``outward`` span the plane of projection.
     """
     direction = unit(outward)
+    window, reach = 6.0, 30.0
     for _ in range(8):
-        first = extreme_point(field, first, direction, 6.0)
-        second = extreme_point(field, second, direction, 6.0)
+        first = extreme_point(field, first, direction, window, reach)
+        second = extreme_point(field, second, direction, window, reach)
+        window, reach = 1.0, 4.0
         line = second - first
         slope = (line @ outward) / (line @ lateral)
         turned = unit(outward - slope * lateral)
@@ -102,7 +125,7 @@ def bitangent(
 
 
 def section_centroid(
-    field: Field, point: FloatArray, normal: FloatArray, reach_mm: float, seed: FloatArray | None = None, step_mm: float = 0.2
+    field: Field, point: FloatArray, normal: FloatArray, reach_mm: float, seed: FloatArray | None = None, step_mm: float = 0.3
 ) -> FloatArray:
     """Area centroid of the loop that contains ``seed`` (or the point) in the section through ``point``, shape (3,).
 
@@ -135,4 +158,5 @@ def section_centroid(
 def normals_at(field: Field, points: FloatArray) -> FloatArray:
     """Outward unit normals at points of the surface, shape (n, 3)."""
     slope = gradient(field, points)
-    return slope / np.linalg.norm(slope, axis=1, keepdims=True)
+    result: FloatArray = slope / np.linalg.norm(slope, axis=1, keepdims=True)
+    return result

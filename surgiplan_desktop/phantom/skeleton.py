@@ -10,14 +10,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from surgiplan_desktop.base.arrays import AnyArray, FloatArray
+from surgiplan_desktop.base.arrays import AnyArray, FloatArray, unit
 from surgiplan_desktop.phantom.femur import Femur, build_femur
 from surgiplan_desktop.phantom.fields import Field
-from surgiplan_desktop.phantom.frontal import ankle_direction, mpta_of, wrapped
+from surgiplan_desktop.phantom.frontal import ankle_direction, mpta_of
 from surgiplan_desktop.phantom.parameters import LegParameters
 from surgiplan_desktop.phantom.probe import bitangent, extreme_point
 from surgiplan_desktop.phantom.small_bones import Fibula, Hip, Patella, Talus, build_fibula
-from surgiplan_desktop.phantom.tibia import Tibia, ankle_centre, build_tibia
+from surgiplan_desktop.phantom.tibia import Tibia, ankle_centre, build_tibia, fit_plane
 from surgiplan_desktop.phantom.variation import Variation
 
 _ROUNDS = 6
@@ -81,23 +81,23 @@ def build_skeleton(parameters: LegParameters) -> Skeleton:
     """
     vary = Variation(parameters.seed, parameters.variation)
     femur = build_femur(parameters, vary)
-    tilt = np.tan(np.radians(90.0 - parameters.mpta_deg))
-    turn = -np.radians(parameters.tibial_torsion_deg)
-    tibia = build_tibia(parameters, vary, tilt, turn)
-    fibula = build_fibula(parameters, tibia, vary)
-    lower = _place(parameters, femur, tibia)
+    wanted = np.array(
+        [parameters.mpta_deg, parameters.tibial_torsion_deg, parameters.slope_medial_deg, parameters.slope_lateral_deg]
+    )
+    # Inclination of the plateau line, turn of the distal block and both slopes as built, degrees.
+    built = wanted * np.array([-1.0, -1.0, 1.0, 1.0]) + np.array([90.0, 0.0, 0.0, 0.0])
     for _ in range(_ROUNDS):
-        line = lower.directions(joint_line(tibia))
-        axis = lower.directions(ankle_centre(tibia) - tibia.knee)
-        mpta_error = wrapped(mpta_of(axis, line) - parameters.mpta_deg)
-        torsion_error = wrapped(tibial_torsion(tibia, fibula) - parameters.tibial_torsion_deg)
-        if max(abs(mpta_error), abs(torsion_error)) < _ANGLE_TOLERANCE_DEG:
-            break
-        tilt = np.tan(np.arctan(tilt) + np.radians(mpta_error))
-        turn += np.radians(torsion_error)
-        tibia = build_tibia(parameters, vary, tilt, turn)
+        tangents = np.tan(np.radians(built[[0, 2, 3]]))
+        tibia = build_tibia(parameters, vary, tangents[0], np.radians(built[1]), (tangents[1], tangents[2]))
         fibula = build_fibula(parameters, tibia, vary)
         lower = _place(parameters, femur, tibia)
+        line, axis = lower.directions(joint_line(tibia)), lower.directions(ankle_centre(tibia) - tibia.knee)
+        back = posterior_plateau_points(tibia)
+        reached = np.array([mpta_of(axis, line), tibial_torsion(tibia, fibula, back), *plateau_slopes(tibia, back)])
+        error = reached - wanted
+        if np.abs(error).max() < _ANGLE_TOLERANCE_DEG:
+            break
+        built += error * np.array([1.0, 1.0, -1.0, -1.0])
     scale = parameters.knee_width_mm / 77.0
     groove = femur.from_block(scale * np.array([femur.distal.groove_at + 0.5, 0.0, 0.0]))
     centre = groove + scale * np.array([0.0, 41.0, 14.0])
@@ -108,7 +108,8 @@ def build_skeleton(parameters: LegParameters) -> Skeleton:
 def joint_line(tibia: Tibia) -> FloatArray:
     """Vector from the centroid of the medial plateau patch to that of the lateral one, in P."""
     plateau = tibia.plateau
-    return plateau.patch(plateau.lateral).mean(axis=0) - plateau.patch(plateau.medial).mean(axis=0)
+    result: FloatArray = plateau.patch(plateau.lateral).mean(axis=0) - plateau.patch(plateau.medial).mean(axis=0)
+    return result
 
 
 def posterior_plateau_points(tibia: Tibia) -> tuple[FloatArray, FloatArray]:
@@ -118,17 +119,28 @@ def posterior_plateau_points(tibia: Tibia) -> tuple[FloatArray, FloatArray]:
     return bitangent(tibia, k * np.array([-20.0, -18.0, -6.0]), k * np.array([20.0, -17.0, -6.0]), back, np.array([1.0, 0, 0]))
 
 
+def plateau_slopes(tibia: Tibia, back: tuple[FloatArray, FloatArray]) -> tuple[float, float]:
+    """Posterior slope of the medial and lateral patch in the tibial frame, ``atan2(-N.X, N.Y)``, degrees."""
+    first, second = back
+    across = unit((second - first) * np.array([1.0, 1.0, 0.0]))
+    forward = np.array([-across[1], across[0], 0.0])
+    plateau = tibia.plateau
+    normals = [fit_plane(plateau.patch(facet))[1] for facet in (plateau.medial, plateau.lateral)]
+    medial, lateral = (float(np.degrees(np.arctan2(-(normal @ forward), normal[2]))) for normal in normals)
+    return medial, lateral
+
+
 def malleoli(tibia: Tibia, fibula: Fibula) -> tuple[FloatArray, FloatArray]:
     """Most distal points of the medial malleolus and of the fibula along the tibial axis, in P."""
     down = np.array([0.0, 0.0, -1.0])
-    medial = extreme_point(tibia, tibia.distal.from_block(np.array([-21.0, 2.5, -8.0])), down, 3.0)
+    medial = extreme_point(tibia, tibia.distal.from_block(np.array([-21.0, 2.0, -8.0])), down, 3.0)
     lateral = extreme_point(fibula, fibula.malleolus[1], down, 3.0)
     return medial, lateral
 
 
-def tibial_torsion(tibia: Tibia, fibula: Fibula) -> float:
+def tibial_torsion(tibia: Tibia, fibula: Fibula, back: tuple[FloatArray, FloatArray]) -> float:
     """Angle from the posterior plateau line to the bimalleolar line across the tibial axis, external positive, degrees."""
-    first, second = posterior_plateau_points(tibia)
+    first, second = back
     medial, lateral = malleoli(tibia, fibula)
     p, q = (second - first)[:2], (lateral - medial)[:2]
     return float(np.degrees(np.arctan2(p[1] * q[0] - p[0] * q[1], p @ q)))

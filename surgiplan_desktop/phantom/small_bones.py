@@ -50,21 +50,22 @@ def build_fibula(parameters: LegParameters, tibia: Tibia, vary: Variation) -> Fi
     """Make the fibula that goes with a tibia."""
     k = parameters.knee_width_mm / 77.0
     d = tibia.distal
-    top = k * np.array([33.5, -19.5, -16.0])
+    top = k * np.array([33.0, -19.0, -18.0])
     styloid = top + k * np.array([1.5, -3.0, 4.5])
     neck = k * np.array([37.0, -19.0, -38.0])
     foot = d.from_block(
         np.array([[28.0, -4.5, 22.0], [27.5, -5.5, 2.0], [29.0, -8.0, -16.5 + vary.shift("lateral malleolus", 1.0)]])
     )
     girth = vary.factor("fibula girth")
-    rows = [(neck[2], neck[0], neck[1], 6.6 * girth, 6.6 * girth, 0.03, 0.03)]
+    rows = [(neck[2] + 14.0 * k, neck[0] - 2.0 * k, neck[1], 7.0 * girth, 7.5 * girth, 0.0, 0.0)]
+    rows.append((neck[2], neck[0], neck[1], 6.2 * girth, 6.4 * girth, 0.03, 0.03))
     for share, width, depth, ridge in ((0.2, 5.8, 6.2, 0.06), (0.5, 6.2, 7.0, 0.09), (0.8, 6.0, 6.8, 0.07)):
         middle = neck + share * (foot[0] - neck)
         bow = 4.0 * share * (1.0 - share)
         rows.append((middle[2], middle[0] + 1.5 * bow, middle[1] - 7.0 * bow, width * girth, depth * girth, ridge, -ridge))
     rows.append((foot[0][2], foot[0][0], foot[0][1], 6.8 * girth, 8.5 * girth, 0.0, 0.03))
     rows.append((foot[1][2], foot[1][0], foot[1][1], 8.0 * girth, 10.5 * girth, 0.0, 0.0))
-    head = (neck + k * np.array([-1.5, 0.0, 4.0]), styloid, 8.0 * k, 8.5 * k)
+    head = (neck + k * np.array([-1.0, 0.5, 9.0]), styloid, 8.0 * k, 9.5 * k)
     return Fibula(tibia, loft(rows), head, (foot[1], foot[2], 9.0 * d.scale, 6.5 * d.scale))
 
 
@@ -92,7 +93,8 @@ class Talus:
             inside = points[near]
             mortise = np.maximum(ANKLE_GAP_MM - self.tibia(inside), ANKLE_GAP_MM - self.fibula(inside))
             body[near] = smooth_max(body[near], mortise, 1.5)
-        return body
+        result: AnyArray = body
+        return result
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -113,7 +115,8 @@ class Patella:
         near = body < 12.0
         if near.any():
             body[near] = smooth_max(body[near], PATELLA_GAP_MM - self.femur(points[near]), 3.0)
-        return body
+        result: AnyArray = body
+        return result
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -131,12 +134,12 @@ class Hip:
         shell = sphere(q, np.array([-6.0, 0.0, 5.0]), r + 6.0)
         ilium = round_cone(q, np.array([-10.0, -8.0, r + 2.0]), np.array([-18.0, -16.0, r + 42.0]), 17.0, 14.0)
         pubis = round_cone(q, np.array([-r, 10.0, -4.0]), np.array([-r - 32.0, 26.0, -14.0]), 11.0, 8.0)
-        ischium = round_cone(q, np.array([-r + 4.0, -16.0, -14.0]), np.array([-r + 2.0, -24.0, -58.0]), 14.0, 13.0)
+        ischium = round_cone(q, np.array([-r - 2.0, -14.0, -10.0]), np.array([-r - 6.0, -24.0, -58.0]), 14.0, 13.0)
         body = smooth_min(smooth_min(shell, ilium, 14.0), smooth_min(pubis, ischium, 8.0), 12.0)
         # The cup opens lateral, downward and a little forward; its rim covers somewhat less than half of the head.
         opening = q @ np.array([0.72, 0.25, -0.65], dtype=points.dtype) - points.dtype.type(2.0)
         body = smooth_max(body, -sphere(q, np.zeros(3), r), 2.0)
-        rim = smooth_max(-opening, sphere(q, np.zeros(3), r + 16.0), 4.0)
+        rim = smooth_max(-opening, sphere(q, np.zeros(3), r + 11.0), 4.0)
         body = smooth_max(body, -rim, 3.0)
         near = body < 12.0
         if near.any():

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from surgiplan_desktop.base.arrays import AnyArray, FloatArray, unit
-from surgiplan_desktop.phantom.fields import Loft, loft, round_cone, smooth_max, smooth_min
+from surgiplan_desktop.phantom.fields import Loft, ellipsoid, loft, round_cone, smooth_max, smooth_min
 from surgiplan_desktop.phantom.parameters import LegParameters
 from surgiplan_desktop.phantom.probe import extreme_point, section_centroid
 from surgiplan_desktop.phantom.variation import Variation
@@ -57,8 +57,8 @@ class Plateau:
         height = x * self.tilt
         height = height + (1.0 - share) * self._facet(self.medial, x, y) + share * self._facet(self.lateral, x, y)
         medial, lateral = self.spine_heights
-        height = height + medial * np.exp(-(((x + 5.5) / 3.6) ** 2) - ((y - 1.0) / 8.5) ** 2)
-        height = height + lateral * np.exp(-(((x - 5.5) / 3.6) ** 2) - ((y + 1.5) / 7.0) ** 2)
+        height = height + medial * np.exp(-(((x + 5.5) / 4.2) ** 2) - ((y - 1.0) / 8.5) ** 2)
+        height = height + lateral * np.exp(-(((x - 5.5) / 4.2) ** 2) - ((y + 1.5) / 7.0) ** 2)
         # Front and back of the eminence: the intercondylar areas, lower and rough in life.
         middle = np.exp(-((x / 7.5) ** 2))
         height = height - middle * (2.5 / (1.0 + np.exp(-(y - 15.0) / 2.5)) + 5.0 / (1.0 + np.exp((y + 15.0) / 2.5)))
@@ -107,7 +107,8 @@ class DistalTibia:
         """Distal frame to P."""
         c, s = np.cos(self.turn), np.sin(self.turn)
         axes = np.array([[c, -s, 0.0], [s, c, 0.0], [0.0, 0.0, 1.0]])
-        return points * self.scale @ axes.T + self.place
+        result: FloatArray = points * self.scale @ axes.T + self.place
+        return result
 
     def plafond(self, x: AnyArray, y: AnyArray) -> AnyArray:
         """Height of the plafond in the distal frame: an arch about the medio-lateral axis."""
@@ -125,8 +126,8 @@ class DistalTibia:
 
     def malleolus(self, block: AnyArray) -> AnyArray:
         """The medial malleolus."""
-        start, end = np.array([-19.5, 2.0, 6.0]), np.array([-21.5, 2.5, 6.0 - self.malleolus_length])
-        return round_cone(block, start, end, 8.0, 6.0)
+        height = 13.0 + self.malleolus_length - 11.0
+        return ellipsoid(block, np.array([-21.0, 2.0, 0.0]), np.array([6.5, 11.0, height]))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -145,12 +146,12 @@ class Tibia:
         """Evaluate in P."""
         up = points[:, 2]
         result = np.empty(len(points), dtype=points.dtype)
-        low = up < -self.length + 75.0
-        result[low] = self._lower(points[low])
-        high = up > -95.0
-        result[high] = self._upper(points[high])
-        middle = ~low & ~high
-        result[middle] = self.shaft(points[middle])
+        low, high = up < -self.length + 80.0, up > -105.0 * self.plateau.scale
+        for part, zone in ((self._lower, low), (self._upper, high), (self.shaft, ~low & ~high)):
+            if zone.all():
+                return part(points)
+            if zone.any():
+                result[zone] = part(points[zone])
         return result
 
     def _upper(self, points: AnyArray) -> AnyArray:
@@ -158,7 +159,7 @@ class Tibia:
         condyles = smooth_min(self.lobes[0](points), self.lobes[1](points), 6.0 * k)
         body = smooth_min(self.shaft(points), condyles, 9.0 * k)
         low, high = self.tuberosity
-        body = smooth_min(body, round_cone(points, low, high, 6.0 * k, 9.0 * k), 16.0)
+        body = smooth_min(body, round_cone(points, low, high, 7.0 * k, 10.0 * k), 14.0)
         top = (points[:, 2] - self.plateau.height(points[:, 0], points[:, 1])) * self._flatness()
         return smooth_max(body, top, 5.0)
 
@@ -175,30 +176,32 @@ class Tibia:
         malleolus = self.distal.malleolus(block)
         root = round_cone(block, np.array([-13.0, 1.5, 26.0]), np.array([-19.0, 2.0, 4.0]), 9.0, 9.0)
         body = smooth_max(smooth_min(smooth_min(rod / k, far, 6.0), root, 8.0), under, 2.5)
-        return smooth_min(body, malleolus, 3.5) * k
+        result: AnyArray = smooth_min(body, malleolus, 3.5) * k
+        return result
 
 
-def build_tibia(parameters: LegParameters, vary: Variation, tilt: float, turn: float) -> Tibia:
+def build_tibia(parameters: LegParameters, vary: Variation, tilt: float, turn: float, slopes: tuple[float, float]) -> Tibia:
     """Make a tibia whose ankle centre lies exactly below its knee centre.
 
     Parameters
     ----------
     tilt
         Tangent of the plateau line's inclination in P, lateral side up.
+    slopes
+        Tangents of the facets' inclination in P (medial, lateral), posterior side down.
     turn
         Rotation of the distal block about the vertical, radians, lateral towards posterior positive (external torsion).
     """
     k = parameters.knee_width_mm / 77.0
     size = parameters.tibia_length_mm / 370.0
     v = vary.factor
-    medial = Facet(-23.0, -1.5, 14.5, 20.0 * v("medial facet"), np.tan(np.radians(parameters.slope_medial_deg)), 1.2)
-    lateral = Facet(23.0, -1.5, 14.0, 18.0 * v("lateral facet"), np.tan(np.radians(parameters.slope_lateral_deg)), 0.6)
-    spines = (9.0 + vary.shift("medial spine", 0.8), 8.0 + vary.shift("lateral spine", 0.8))
+    medial = Facet(-22.4, -1.0, 14.5, 20.0 * v("medial facet"), slopes[0], 1.2)
+    lateral = Facet(21.8, -1.5, 14.0, 18.0 * v("lateral facet"), slopes[1], 0.6)
+    spines = (8.5 + vary.shift("medial spine", 0.8), 7.5 + vary.shift("lateral spine", 0.8))
     plateau = Plateau(k, tilt, medial, lateral, spines)
     shaft = _shaft(vary, k, size, np.zeros(3), np.array([0.0, 0.0, -parameters.tibia_length_mm]) + _SHAFT_FOOT)
-    tuberosity = (
-        k * np.array([2.5, 17.5, -45.0]), k * np.array([2.0, 17.0 + vary.shift("tuberosity", 1.0), -33.0]),
-    )  # fmt: skip
+    high = np.array([7.0, 17.5 + vary.shift("tuberosity", 1.0), -34.0])
+    tuberosity = (k * np.array([4.0, 8.5, -74.0]), k * high)
     length = parameters.tibia_length_mm
     distal = DistalTibia(0.5 * (k + size), turn, np.array([0.0, 0.0, -length]), LDTA_TILT, 11.0 + vary.shift("malleolus", 1.0))
     tibia = Tibia(plateau, _lobes(k, vary), shaft, distal, tuberosity, np.zeros(3), length)
@@ -220,7 +223,7 @@ def _lobes(k: float, vary: Variation) -> tuple[Loft, Loft]:
     profile = (
         (12.0, 20.0, -1.0, 16.5, 22.5), (0.0, 20.0, -1.0, 17.8, 23.8), (-7.0, 20.0, -1.0, 18.2, 24.0),
         (-14.0, 19.0, -1.2, 17.5, 22.8), (-24.0, 16.0, -1.0, 15.0, 20.0), (-38.0, 11.0, 0.0, 12.0, 16.5),
-        (-60.0, 5.0, 0.0, 8.0, 12.0), (-95.0, 1.0, 0.0, 5.0, 7.0),
+        (-60.0, 5.0, 0.0, 7.0, 11.0), (-90.0, 0.0, 0.0, 2.0, 3.0),
     )  # fmt: skip
     medial, lateral = vary.factor("medial lobe"), vary.factor("lateral lobe")
     first = [(u * k, -x * k, y * k, rx * k, ry * k * medial, 0.0, 0.0) for u, x, y, rx, ry in profile]
@@ -233,11 +236,13 @@ def _shaft(vary: Variation, k: float, size: float, knee: FloatArray, foot: Float
     girth = 0.5 * (k + size) * vary.factor("tibia girth")
     # share of the way down, offset lateral, anterior; half width, half depth; third harmonic cos, sin
     profile = (
-        (0.000, 0.0, 3.0, 27.0, 17.0, 0.0, 0.0), (0.045, 0.0, 2.5, 27.0, 17.5, 0.0, 0.0),
-        (0.080, 0.5, 2.0, 25.5, 18.0, 0.0, 0.02), (0.120, 1.0, 1.0, 22.5, 18.0, 0.01, 0.04), (0.170, 1.0, 0.0, 19.0, 17.5, 0.03, 0.07),
-        (0.230, 1.0, -1.0, 16.5, 17.2, 0.04, 0.10), (0.320, 1.5, -1.0, 14.2, 16.3, 0.05, 0.12), (0.450, 1.5, -1.0, 12.8, 15.0, 0.05, 0.12),
-        (0.600, 1.0, -1.0, 11.6, 13.2, 0.04, 0.10), (0.720, 0.0, -1.0, 11.2, 11.8, 0.02, 0.06), (0.820, 0.0, -0.5, 12.2, 12.0, 0.0, 0.03),
-        (0.900, 0.0, 0.0, 15.0, 14.0, 0.0, 0.01), (0.950, 0.0, 0.0, 18.5, 16.0, 0.0, 0.0), (1.000, 0.0, 0.0, 20.0, 17.0, 0.0, 0.0),
+        (0.000, 0.0, 4.5, 27.0, 17.5, 0.0, 0.0), (0.045, 0.5, 5.0, 27.0, 18.0, 0.0, 0.0),
+        (0.080, 1.0, 4.5, 25.5, 18.5, 0.0, 0.02), (0.120, 1.5, 2.5, 22.5, 18.5, 0.01, 0.04),
+        (0.170, 1.0, 0.0, 19.0, 17.5, 0.03, 0.07), (0.230, 1.0, -1.0, 16.5, 17.2, 0.04, 0.10),
+        (0.320, 1.5, -1.0, 14.2, 16.3, 0.05, 0.12), (0.450, 1.5, -1.0, 12.8, 15.0, 0.05, 0.12),
+        (0.600, 1.0, -1.0, 11.6, 13.2, 0.04, 0.10), (0.720, 0.0, -1.0, 11.2, 11.8, 0.02, 0.06),
+        (0.820, 0.0, -0.5, 12.2, 12.0, 0.0, 0.03), (0.900, 0.0, 0.0, 15.0, 14.0, 0.0, 0.01),
+        (0.950, 0.0, 0.0, 18.5, 16.0, 0.0, 0.0), (1.000, 0.0, 0.0, 20.0, 17.0, 0.0, 0.0),
     )  # fmt: skip
     start = np.array([0.0, -1.0, 14.0])
     rows: list[tuple[float, float, float, float, float, float, float]] = []
@@ -268,7 +273,7 @@ def plafond_patch(distal: DistalTibia, step_mm: float = 0.25) -> FloatArray:
 def ankle_centre(tibia: Tibia) -> FloatArray:
     """Centroid of the section 5 mm above the plafond, projected on the plafond's plane (clinical.md A.1), in P."""
     point, normal = fit_plane(plafond_patch(tibia.distal))
-    centroid = section_centroid(tibia, point + 5.0 * normal, normal, 45.0)
+    centroid = section_centroid(tibia, point + 5.0 * normal, normal, 34.0, step_mm=0.4)
     return centroid - ((centroid - point) @ normal) * normal
 
 

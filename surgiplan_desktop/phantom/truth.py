@@ -47,7 +47,7 @@ def femoral_points(skeleton: Skeleton, mesh: Mesh) -> Points:
     femur, k = skeleton.femur, skeleton.femur.distal.scale
     block = femur.from_block
     notch = saddle_below(femur, block(k * np.array([femur.distal.groove_at, 4.0, -8.0])), _UP, _LATERAL)
-    low = bitangent(femur, block(k * np.array([-23.5, 3.0, -15.0])), block(k * np.array([24.0, 4.0, -15.0])), -_UP, _LATERAL)
+    low = bitangent(femur, block(k * np.array([-23.5, 1.0, -15.0])), block(k * np.array([24.0, 2.0, -15.0])), -_UP, _LATERAL)
     back = bitangent(
         femur, block(k * np.array([-23.5, -25.0, 0.0])), block(k * np.array([24.0, -25.0, 0.0])), -_ANTERIOR, _LATERAL
     )
@@ -83,7 +83,8 @@ def _nearest(point: FloatArray, direction: FloatArray, other: FloatArray, other_
     """Point of the first line that lies nearest to the second."""
     across = np.cross(direction, other_direction)
     t = np.dot(np.cross(other - point, other_direction), across) / (across @ across)
-    return point + t * direction
+    result: FloatArray = point + t * direction
+    return result
 
 
 def _apex(field: Field, mesh: Mesh, base: FloatArray, axis: FloatArray, near: FloatArray) -> FloatArray:
@@ -95,7 +96,8 @@ def _apex(field: Field, mesh: Mesh, base: FloatArray, axis: FloatArray, near: Fl
     for _ in range(6):
         offset = best - base
         best = extreme_point(field, best, unit(offset - (offset @ axis) * axis), 1.5)
-    return best
+    result: FloatArray = best
+    return result
 
 
 def _groove(skeleton: Skeleton) -> FloatArray:
@@ -121,7 +123,7 @@ def _groove(skeleton: Skeleton) -> FloatArray:
     fine_across = np.unique(np.concatenate([across, across[column] + np.arange(-1.0, 1.01, 0.1)]))
     depth, front = depths(fine_levels, fine_across)
     row, column = np.unravel_index(int(np.nanargmax(depth)), depth.shape)
-    return centre + np.array([fine_across[column], front[row, column], fine_levels[row]])
+    return np.asarray(centre + np.array([fine_across[column], front[row, column], fine_levels[row]]), dtype=np.float64)
 
 
 def tibial_points(skeleton: Skeleton, tibia_mesh: Mesh, fibula_mesh: Mesh) -> Points:

@@ -53,7 +53,10 @@ def _femoral(p: Points, axes: Axes) -> dict[str, float]:
     line = p["lateral_distal_condyle"] - p["medial_distal_condyle"]
     shaft = p["femoral_shaft_proximal"] - p["femoral_shaft_distal"]
     tip = p["greater_trochanter_tip"] - p["hip_centre"]
-    angle = lambda v: theta(v, axes.lateral, axes.up)  # noqa: E731 - one formula in this plane
+
+    def angle(v: FloatArray) -> float:
+        return theta(v, axes.lateral, axes.up)
+
     return {
         "mldfa": wrapped(angle(to_hip) - angle(line)),
         "aldfa": wrapped(angle(shaft) - angle(line)),
@@ -66,7 +69,10 @@ def _tibial(p: Points, axes: Axes) -> dict[str, float]:
     down = p["ankle_centre"] - p["tibial_knee_centre"]
     line = p["lateral_plateau_centre"] - p["medial_plateau_centre"]
     plafond = p["lateral_plafond"] - p["medial_plafond"]
-    angle = lambda v: theta(v, axes.lateral, axes.up)  # noqa: E731 - one formula in this plane
+
+    def angle(v: FloatArray) -> float:
+        return theta(v, axes.lateral, axes.up)
+
     return {
         "mpta": wrapped(angle(down) - angle(-line)),
         "ldta": abs(wrapped(angle(plafond) - angle(-down))),
@@ -88,7 +94,10 @@ def _limb(p: Points, axes: Axes) -> dict[str, float]:
     across = lateral - medial
     # Where the line hip to ankle meets the plateau line: t * a_h = medial + s * across.
     share = np.linalg.solve(np.column_stack([a_h, -across]), medial)[1]
-    angle = lambda v: theta(v, axes.lateral, axes.up)  # noqa: E731 - one formula in this plane
+
+    def angle(v: FloatArray) -> float:
+        return theta(v, axes.lateral, axes.up)
+
     return {
         "hka_deviation": deviation,
         "hka": 180.0 + deviation,
