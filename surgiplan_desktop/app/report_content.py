@@ -45,7 +45,8 @@ def report_content(
 ) -> ReportContent:
     """Put the report together."""
     approved = any(item.role == "surgeon" for item in case.approvals)
-    left = [_before_after(plan, texts), _scenarios(plan, wedge, texts), _saw(wedge, texts), _hinge(wedge, texts)]
+    left = [_before_after(plan, texts), *([_scenarios(plan, wedge, texts)] if plan.scenarios else [])]
+    left += [_saw(wedge, texts), _hinge(wedge, texts)]
     left += [_screws(item, texts) for item in implants if item.screws]
     right = [] if guide is None else [_guide_facts(guide, step, texts), _checks(guide.checks, texts)]
     found = [*plan.findings, *wedge.findings, *(item for placed in implants for item in placed.findings)]

@@ -37,7 +37,8 @@ def report_shots(leg: LegParts) -> list[tuple[str, float, Shot]]:
     shots: list[tuple[str, float, Shot]] = []
     if leg.guide is not None:
         shots.append(("guide", 1.45, _guide_shot(leg, leg.guide)))
-    shots += [("before", 0.8, _frontal_shot(leg, opened=False)), ("after", 0.8, _frontal_shot(leg, opened=True))]
+    axis = "" if leg.landmarks.point("hip_centre") is None else "_axis"
+    shots += [(f"before{axis}", 0.8, _frontal_shot(leg, opened=False)), (f"after{axis}", 0.8, _frontal_shot(leg, opened=True))]
     placed = [item for item in leg.implants if item.screws]
     if placed:
         shots.append(("implant", 0.95, _implant_shot(leg, placed[0])))

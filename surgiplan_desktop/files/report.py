@@ -285,7 +285,8 @@ def _row_lines(section: Section, row: tuple[Cell, ...], wide: float, size: float
 def _section(canvas: Any, section: Section, x: float, y: float, wide: float, size: float, bottom: float) -> float:
     """Set a table and return where the next begins; rows that find no room are counted in a last line."""
     y -= size * 1.25 + 1
-    _text(canvas, x, y + 1, section.heading, size * 1.18, font=_BOLD)
+    heading = min(size * 1.18, size * 1.18 * wide / max(_width(section.heading, _BOLD, size * 1.18), 1.0))
+    _text(canvas, x, y + 1, section.heading, heading, font=_BOLD)
     y -= 3
     canvas.setStrokeColorRGB(*_INK)
     canvas.setLineWidth(0.7)

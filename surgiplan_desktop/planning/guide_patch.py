@@ -30,6 +30,8 @@ from surgiplan_desktop.planning.limits import default_limits
 
 #: Corner radius of the outline seen along the withdrawal direction, mm.
 _CORNER_MM = 4.0
+#: How far inside an end of the surface the depth of the guide is bounded, mm.
+_END_MM = 6.0
 #: Steepest slope that still counts as contact: n . w = 0.17.
 _STEEPEST = float(np.sqrt(1 / 0.17**2 - 1))
 
@@ -50,6 +52,8 @@ class Relief:
         Height of the bone under each column, mm along w, shape (a, y); -inf where a column meets no bone.
     edge_a, edge_w
         Per row y: where the wrapped posteromedial edge ends (a) and how deep it lies there (w), mm; smoothed.
+    crest_a, crest_w
+        The same at the anterior end, where the surface turns away over the crest.
     """
 
     grid: LocalGrid
@@ -60,6 +64,8 @@ class Relief:
     surface_w: FloatArray
     edge_a: FloatArray
     edge_w: FloatArray
+    crest_a: FloatArray
+    crest_w: FloatArray
 
     def height_at(self, a: FloatArray | float, y: FloatArray | float) -> FloatArray:
         """Return the bone's height (mm along w) at site coordinates, linear between columns."""
@@ -68,10 +74,6 @@ class Relief:
         filled = np.where(np.isfinite(self.surface_w), self.surface_w, self.w[0])
         result: FloatArray = ndimage.map_coordinates(filled, at.reshape(2, -1), order=1, mode="nearest")
         return result.reshape(at.shape[1:])
-
-    def edge_at(self, y: FloatArray | float) -> FloatArray:
-        """Return where the posteromedial edge ends (a, mm) at heights y."""
-        return np.asarray(np.interp(y, self.y, self.edge_a), dtype=np.float64)
 
 
 def sample_relief(site: GuideSite, top_mm: float, *, progress: Progress = SILENT) -> Relief:
@@ -106,7 +108,8 @@ def sample_relief(site: GuideSite, top_mm: float, *, progress: Progress = SILENT
     field = swept_along_last(sample_distance(site.part.mesh, grid, progress=progress))
     surface = _surface(field, w)
     edge_a, edge_w = _edge(surface, a, y, limits["guide.hook_mm"])
-    return Relief(grid, field, a, y, w, surface, edge_a, edge_w)
+    crest_a, crest_w = _edge(surface[::-1], -a[::-1], y, limits["guide.crest_mm"])
+    return Relief(grid, field, a, y, w, surface, edge_a, edge_w, -crest_a, crest_w)
 
 
 def _surface(field: Field, w: FloatArray) -> FloatArray:
@@ -190,7 +193,8 @@ def draw_outline(site: GuideSite, relief: Relief, step: GuideStep, discs: tuple[
     front = front_of(site)
     back = (relief.edge_a - (step.clearance_mm + step.wall_mm)).astype(np.float32)[None, :, None]
     rim = site.rim_y - limits["guide.to_rim_mm"]
-    across = _between(a, back, np.float32(front))
+    ahead = np.minimum(front, relief.crest_a + step.clearance_mm + step.wall_mm).astype(np.float32)[None, :, None]
+    across = _between(a, back, ahead)
     above, below = (np.float32(limits[f"guide.patch_{where}_cut_mm"]) for where in ("above", "below"))
     along = np.maximum(_between(height, -below, above), y - np.float32(rim))
     main = rounded_both(across, along, _CORNER_MM)
@@ -221,10 +225,13 @@ def front_of(site: GuideSite) -> float:
 
 
 def depth_limit(relief: Relief) -> Field:
-    """Return a field that ends the hook behind the posteromedial edge: negative where the guide may be."""
-    edge = relief.edge_a[None, :, None]
-    deep = relief.edge_w[None, :, None] - relief.w[None, None, :]
-    return np.where(relief.a[:, None, None] < edge + 6.0, deep, deep.min() - 50.0).astype(np.float32)
+    """Return a field that ends the guide behind the posteromedial edge and over the crest: negative where it may be."""
+    a, w = relief.a[:, None, None], relief.w[None, None, :]
+    behind, ahead = (depth[None, :, None] - w for depth in (relief.edge_w, relief.crest_w))
+    free = min(behind.min(), ahead.min()) - 50.0
+    back = np.where(a < relief.edge_a[None, :, None] + _END_MM, behind, free)
+    front = np.where(a > relief.crest_a[None, :, None] - _END_MM, ahead, free)
+    return np.maximum(back, front).astype(np.float32)
 
 
 def _between(value: Field, low: Field | np.float32, high: Field | np.float32) -> Field:
