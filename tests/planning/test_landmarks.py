@@ -204,3 +204,23 @@ def test_the_same_bone_gives_the_same_bytes() -> None:
     for name, item in first.items.items():
         if item.point_lps is not None:
             assert item.point_lps.tobytes() == at(second, name).tobytes()
+
+
+@pytest.mark.parametrize(
+    ("name", "low", "high"),
+    [
+        ("femur", -1e9, -10.0),
+        ("femur", 100.0, 200.0),
+        ("femur", 430.0, 1e9),
+        ("tibia", -8.0, 1e9),
+        ("tibia", -200.0, -100.0),
+        ("tibia", -1e9, -366.0),
+    ],
+)
+def test_a_sliver_of_bone_gives_reasons_not_measures(name: str, low: float, high: float) -> None:
+    find = find_femur if name == "femur" else find_tibia
+    landmarks = find(Side.RIGHT, getattr(bone_shapes, name)(spacing=2.5, cuts=((low, high),)).bone)
+    assert landmarks.findings == ()
+    measures = measure_points(merge_landmarks(Side.RIGHT, (), landmarks))
+    sizes = {"tibia_ml_width", "femur_ml_width"}
+    assert {item.id for item in measures.items.values() if item.value is not None} <= sizes

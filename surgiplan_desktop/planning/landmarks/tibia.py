@@ -44,6 +44,8 @@ _SHAFT = ("tibial_shaft_proximal", "tibial_shaft_distal")
 _FIBULAR = ("fibular_head_tip", "lateral_malleolus", "ptfj_proximal", "ptfj_distal", "ptfj_medial_margin")
 #: Area of the section 15 mm from the end, above which the end is a plateau and no plafond (adults: 2300-3800 against 900-1400).
 _PLATEAU_AREA_MM2 = 1600.0
+#: Less than this of a bone does not show which end it is: then the patient's superior direction holds.
+_SLIVER_MM = 40.0
 
 
 @dataclass(slots=True)
@@ -129,11 +131,14 @@ def _which_end(surface: BoneSurface, findings: list[Finding]) -> FloatArray:
     def area(up: FloatArray) -> float:
         heights = surface.heights(up)
         across = surface.centroid - (surface.centroid @ up) * up
-        outlines = surface.section(across + (float(heights.max()) - 15.0) * up, up)
+        depth = min(15.0, 0.4 * float(np.ptp(heights)))
+        outlines = surface.section(across + (float(heights.max()) - depth) * up, up)
         return outlines[0].area_mm2 if outlines else 0.0
 
     cut_top, cut_bottom = end_is_cut(surface, axis), end_is_cut(surface, -axis)
-    if not cut_top and not cut_bottom:
+    if float(np.ptp(surface.heights(axis))) < _SLIVER_MM:
+        stands = True
+    elif not cut_top and not cut_bottom:
         stands = area(axis) >= area(-axis)
     elif cut_top and not cut_bottom:
         stands = area(-axis) < _PLATEAU_AREA_MM2
