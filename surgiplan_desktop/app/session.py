@@ -74,6 +74,8 @@ class Session:
         self._post: Post = services.post
         self._closed = False
         self._save_lock = threading.Lock()
+        # Journal and history go together, for a save on another thread.
+        self._edit_lock = threading.RLock()
         self._gathering: set[Key] | None = None
         self._interaction: Interaction | None = None
         self._evaluator = Evaluator(
@@ -159,11 +161,10 @@ class Session:
         else:
             if self._case != before:
                 try:
-                    self._folder.record("edit", label, before, self._case)
+                    self._keep(label, before, self._case)
                 except BaseException:
                     self._show(before, label)
                     raise
-                self._history.push(label, self._case)
         finally:
             self._interaction = None
             self._evaluator.release()
@@ -224,10 +225,12 @@ class Session:
             ``case_not_written`` when the disk refuses; nothing is lost, the work folder has it all.
         """
         with self._save_lock:
-            case, target = self._case, path or self._folder.path
+            target = path or self._folder.path
             if target is None:
                 raise UsageError("case_not_named")
-            self._folder.save(case, self._view, Path(target).resolve(), progress=progress)
+            with self._edit_lock:
+                case, told = self._history.case, self._folder.told()
+            self._folder.save(case, told, self._view, Path(target).resolve(), progress=progress)
             self._history.mark_saved(case)
             return Path(target).resolve()
 
@@ -266,22 +269,28 @@ class Session:
         if after == before:
             return before
         graph = self._graph_of(after)
-        self._folder.record("edit", label, before, after)
-        self._history.push(label, after)
+        self._keep(label, before, after)
         self._show(after, label, graph)
         return after
+
+    def _keep(self, label: str, before: Case, after: Case) -> None:
+        """Put an edit into journal and history: into both or, when the disk refuses, into none."""
+        with self._edit_lock:
+            self._folder.record("edit", label, before, after)
+            self._history.push(label, after)
 
     def _travel(self, kind: Event) -> None:
         label = self._history.undo_label if kind == "undo" else self._history.redo_label
         if label is None or self._interaction is not None:
             return
         before = self._case
-        after = self._history.undo() if kind == "undo" else self._history.redo()
-        try:
-            self._folder.record(kind, label, before, after)
-        except BaseException:
-            self._history.redo() if kind == "undo" else self._history.undo()
-            raise
+        with self._edit_lock:
+            after = self._history.undo() if kind == "undo" else self._history.redo()
+            try:
+                self._folder.record(kind, label, before, after)
+            except BaseException:
+                self._history.redo() if kind == "undo" else self._history.undo()
+                raise
         self._show(after, label)
 
     def _show(self, case: Case, label: str, graph: Mapping[Key, Node] | None = None) -> None:

@@ -21,7 +21,7 @@ from surgiplan_desktop.base.progress import SILENT, Progress
 from surgiplan_desktop.files import json_patch
 from surgiplan_desktop.files.asset_store import PREFIX, AssetStore
 from surgiplan_desktop.files.case_archive import AUDIT, CASE, JOURNAL, VIEW, CaseArchive, write_archive
-from surgiplan_desktop.files.case_history import MARKS, EventKind, history_of, states_of, structured
+from surgiplan_desktop.files.case_history import EventKind, history_of, lines_saved, states_of, structured
 from surgiplan_desktop.files.case_json import Json, case_from_json, case_to_json, dumps, view_from_json, view_to_json
 from surgiplan_desktop.files.journal import JournalContent, JournalWriter, parse_journal, read_journal
 from surgiplan_desktop.files.lock import FileLock
@@ -93,17 +93,21 @@ class CaseFolder:
         """Append a line to the audit log."""
         self._audit.append({"action": action, "data": dict(data)})
 
-    def save(self, case: Case, view: View, path: Path, *, progress: Progress = SILENT) -> None:
-        """Write the case file; see :meth:`Session.save`."""
+    def told(self) -> tuple[bytes, int]:
+        """Return the journal as it is now: its bytes and the number of its lines."""
+        return self._journal.snapshot()
+
+    def save(self, case: Case, told: tuple[bytes, int], view: View, path: Path, *, progress: Progress = SILENT) -> None:
+        """Write the case file with the journal that leads to ``case``; see :meth:`Session.save`."""
+        journal, lines = told
         new_lock = self._check_target(path)
         try:
             self._keep_original(path)
-            journal = (self.folder / JOURNAL).read_bytes()
             parts = {
                 CASE: dumps(case_to_json(case)).encode(),
                 VIEW: dumps(view_to_json(view)).encode(),
                 JOURNAL: journal,
-                AUDIT: (self.folder / AUDIT).read_bytes() if (self.folder / AUDIT).exists() else b"",
+                AUDIT: self._audit.snapshot()[0],
             }
             for damaged in sorted(self.folder.glob("journal.damaged-*.jsonl")):
                 parts[damaged.name] = damaged.read_bytes()
@@ -112,7 +116,8 @@ class CaseFolder:
             stamp = stamp_of(path)
             self._work = replace(self._work, path=str(path), stamp=stamp, original_schema=None)
             self._work.write(self.folder)
-            self._journal.append({"kind": "saved"})
+            # Edits may have come while the file was written: the mark says how far the file reaches.
+            self._journal.append({"kind": "saved", "lines": lines})
         except OSError as error:
             if new_lock is not None:
                 new_lock.release()
@@ -256,8 +261,8 @@ def recover(item: Recoverable) -> Restored:
         findings = _journal_findings(folder, content)
         states = states_of(content)
         first, events = structured(states, str(folder))
-        saved = next((state for kind, _, state in reversed(states) if kind in MARKS), None)
-        saved_case = None if saved is None else case_from_json(saved, file=str(folder))
+        saved = lines_saved(content)
+        saved_case = case_from_json(states[saved - 1][2], file=str(folder)) if 0 < saved <= len(states) else None
         view = _read_view(folder)
         return Restored(CaseFolder(folder, lock, path_lock, work, content), first, events, view, saved_case, findings)
     except BaseException:

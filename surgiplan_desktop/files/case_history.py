@@ -34,6 +34,15 @@ def history_of(content: JournalContent, case: Case, file: str) -> Told | None:
     return (first, events) if last == case else None
 
 
+def lines_saved(content: JournalContent) -> int:
+    """Return how many lines of a journal the case file tells, too; 0 when there is no case file."""
+    for number, line in reversed(list(enumerate(content.lines))):
+        if line.get("kind") in MARKS:
+            lines = line.get("lines", number + 1)
+            return lines if isinstance(lines, int) else 0
+    return 0
+
+
 def states_of(content: JournalContent) -> list[tuple[str, str, Json]]:
     """Replay a journal: kind, label and the JSON of the case after each line; the first is the base. Empty when it has none."""
     states: list[tuple[str, str, Json]] = []

@@ -7,6 +7,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -95,14 +96,24 @@ class JournalWriter:
         self._next = len(content.lines)
         self._digest = content.last_digest
         self._length = content.good_bytes
+        self._lock = threading.Lock()
 
     @property
     def count(self) -> int:
         """Number of lines."""
         return self._next
 
+    def snapshot(self) -> tuple[bytes, int]:
+        """Return the bytes of the whole journal as it is now, and the number of its lines."""
+        with self._lock:
+            return (self._path.read_bytes()[: self._length] if self._length else b""), self._next
+
     def append(self, fields: Mapping[str, Any]) -> None:
         """Append one line and bring it to the disk; ComputationError ``work_not_written`` leaves the journal as it was."""
+        with self._lock:
+            self._append(fields)
+
+    def _append(self, fields: Mapping[str, Any]) -> None:
         time = datetime.now(UTC).isoformat(timespec="milliseconds")
         line = {"seq": self._next, "time": time, "previous": self._digest, **fields}
         raw = (dumps(line) + "\n").encode()

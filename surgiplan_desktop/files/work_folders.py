@@ -13,7 +13,7 @@ from typing import Final, Literal
 
 from surgiplan_desktop.base.errors import ComputationError, UsageError
 from surgiplan_desktop.files.case_archive import JOURNAL
-from surgiplan_desktop.files.case_history import EVENTS, MARKS
+from surgiplan_desktop.files.case_history import EVENTS, lines_saved, states_of
 from surgiplan_desktop.files.case_json import dumps
 from surgiplan_desktop.files.journal import read_journal
 from surgiplan_desktop.files.lock import FileLock
@@ -29,13 +29,18 @@ ASSETS: Final = "assets"
 
 @dataclass(frozen=True, slots=True)
 class Recoverable:
-    """Unsaved work that no program has open: its folder, the file it belongs to (or None), the last edit and its UTC time."""
+    """Unsaved work that no program has open.
+
+    Its folder, the file it belongs to (or None), label and UTC time of the last edit, the number of unsaved edits, and the code
+    of the case (empty before there is a study).
+    """
 
     folder: Path
     path: Path | None
     last_label: str
     last_time: str
     edits: int
+    code: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,16 +130,15 @@ def unsaved(folder: Path) -> Recoverable | None:
     work = Work.read(folder)
     if work is None or work.owner == "command":
         return None
-    lines = read_journal(folder / JOURNAL).lines
-    edits = 0
-    for line in lines:
-        kind = line.get("kind")
-        edits = 0 if kind in MARKS else edits + (kind in EVENTS)
-    if edits == 0:
+    content = read_journal(folder / JOURNAL)
+    events = [line for line in content.lines[lines_saved(content) :] if line.get("kind") in EVENTS]
+    if not events:
         return None
-    last = lines[-1]
+    last = events[-1]
+    states = states_of(content)
+    code = str(states[-1][2].get("code", "")) if states else ""
     path = None if work.path is None else Path(work.path)
-    return Recoverable(folder, path, str(last.get("label", "")), str(last.get("time", "")), edits)
+    return Recoverable(folder, path, str(last.get("label", "")), str(last.get("time", "")), len(events), code)
 
 
 def tidied(root: Path, path: Path) -> list[Finding]:

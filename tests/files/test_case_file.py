@@ -323,6 +323,29 @@ def test_a_work_folder_that_cannot_be_made_is_said(services: startup.Services, s
         assert caught.value.message_id == "work_not_written"
 
 
+def test_edits_that_come_while_saving_are_not_taken_for_saved(services: startup.Services, saved: Path) -> None:
+    class Busy:
+        def step(self, done: float, total: float, text_id: str) -> None:
+            if session.case.notes == "before":
+                session.apply("Write", notes("meanwhile"))
+
+    session = opened(services, saved)
+    session.apply("Write", notes("before"))
+    session.save(progress=Busy())
+    assert session.modified
+    session.close()
+    [item] = documents.recoverable(services)
+    assert (item.edits, item.code) == (1, "ABC234")
+    session = opened(services, saved)
+    assert (session.case.notes, session.undo_label) == ("before", "Write")
+    session.close()
+    session = documents.recover_session(services, item, graph=small_graph)
+    assert (session.case.notes, session.modified) == ("meanwhile", True)
+    session.undo()
+    assert not session.modified
+    session.close()
+
+
 def test_unsaved_work_is_offered_and_never_thrown_away(services: startup.Services, saved: Path) -> None:
     session = opened(services, saved)
     session.apply("Write", notes("unsaved"))
