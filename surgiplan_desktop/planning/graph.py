@@ -156,7 +156,7 @@ def _add_leg(graph: dict[Key, Node], case: Case, side: Side) -> None:
         found.append(("found", side, BoneName.FEMUR))
         graph[found[-1]] = Node("find_femur", 1, find_femur, (side,), (bone_key(femur),), "thread")
     if tibia is not None:
-        needs = (bone_key(tibia),) if fibula is None else (bone_key(tibia), bone_key(fibula))
+        needs: tuple[Key, ...] = (bone_key(tibia),) if fibula is None else (bone_key(tibia), bone_key(fibula))
         found.append(("found", side, BoneName.TIBIA))
         graph[found[-1]] = Node("find_tibia", 1, find_tibia, (side,), needs, "thread")
     placed = tuple(sorted((name, item.point_lps) for (where, name), item in case.landmarks.items() if where == side))
@@ -187,7 +187,7 @@ def _add_osteotomy(graph: dict[Key, Node], case: Case, step: OsteotomyStep) -> N
 
 def _add_implant(graph: dict[Key, Node], step: ImplantStep, catalogues: Mapping[str, Catalogue]) -> None:
     component = catalogues[step.catalogue].component(step.component)
-    needs = (landmarks_key(step.side), frames_key(step.side), bone_key(BoneId(step.side, BoneName.TIBIA)))
+    needs: tuple[Key, ...] = (landmarks_key(step.side), frames_key(step.side), bone_key(BoneId(step.side, BoneName.TIBIA)))
     if step.osteotomy is not None:
         needs = (*needs, osteotomy_key(step.osteotomy), pieces_key(step.osteotomy))
     graph[implant_key(step.id)] = Node("place_implant", 1, place_implant, (step, component), needs, "process")
