@@ -25,8 +25,10 @@ def axial_frame(origin: FloatArray, axis: FloatArray, medial_to_lateral: FloatAr
     Returns
     -------
     Frame or None
-        None when the two directions are within 5 degrees of each other.
+        None when the axis is shorter than 1 mm or the two directions are within 5 degrees of each other.
     """
+    if dot(axis, axis) < 1.0:
+        return None
     y = normalised(axis)
     across = side_sign * orthogonal_part(medial_to_lateral, y)
     if dot(across, across) < (0.087 * sqrt(dot(medial_to_lateral, medial_to_lateral))) ** 2:

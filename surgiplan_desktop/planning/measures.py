@@ -6,8 +6,11 @@ import tomllib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cache
+from math import isfinite
 from types import MappingProxyType
 from typing import Final, Literal
+
+import numpy as np
 
 from surgiplan_desktop.base.paths import resource_folder
 from surgiplan_desktop.base.spaces import Frame
@@ -139,7 +142,9 @@ def measure_leg(landmarks: Landmarks, frames: LegFrames) -> Measures:
     """
     leg = Leg(landmarks, frames)
     ranges = normal_ranges()
-    items = {spec.id: _measure(spec, leg, ranges[spec.id]) for spec in _SPECS}
+    # landmarks placed on one another have no direction: the value is then not finite and refused, without a warning
+    with np.errstate(divide="ignore", invalid="ignore"):
+        items = {spec.id: _measure(spec, leg, ranges[spec.id]) for spec in _SPECS}
     return Measures(landmarks.side, MappingProxyType(items), (*landmarks.findings, *_findings(items)))
 
 
@@ -159,9 +164,13 @@ def _measure(spec: MeasureSpec, leg: Leg, normal: NormalRange) -> Measure:
             value = spec.function(leg)
         except KeyError as missing:
             reason = Finding("axes_not_defined", "warn", (("axes", str(missing.args[0])),))
+        except ZeroDivisionError:
+            reason = Finding("landmarks_coincide", "warn", (("measure", spec.id),))
         else:
             if value is None:
                 reason = Finding("size_not_measured", "note", (("measure", spec.id),))
+            elif not isinstance(value, str) and not isfinite(value):
+                value, reason = None, Finding("landmarks_coincide", "warn", (("measure", spec.id),))
     if value is not None and spec.limb is not None and leg.frames.limb is not None and _limb_there(leg):
         limb = spec.limb(leg)
     status: MeasureStatus = "not_measurable"

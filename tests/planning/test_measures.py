@@ -16,7 +16,7 @@ from surgiplan_desktop.planning.limits import default_limits
 from surgiplan_desktop.planning.measure_formulas import cpak_edge_distance, cpak_type
 from surgiplan_desktop.planning.measures import MEASURES, measure_leg, measure_points, normal_ranges
 from surgiplan_desktop.planning.records import Landmarks
-from tests.planning.golden_leg import golden_landmarks
+from tests.planning.golden_leg import POINTS, golden_landmarks
 
 SIDES = (Side.RIGHT, Side.LEFT)
 CONTRACT = """
@@ -53,8 +53,6 @@ def test_identity_in_the_limb_plane_for_any_leg(side: Side) -> None:
     random = np.random.default_rng(11)
     names = [name for name in golden_landmarks().items if golden_landmarks().point(name) is not None]
     for _ in range(20):
-        from tests.planning.golden_leg import POINTS
-
         changed = {name: tuple(np.array(POINTS[name]) + random.normal(0.0, 4.0, 3)) for name in names}
         measures = measure_points(golden_landmarks(side, motion(3), **changed)).items
         mpta, mldfa = measures["mpta"].value_limb_plane, measures["mldfa"].value_limb_plane
@@ -132,6 +130,17 @@ def test_what_lacks_is_named_and_never_a_number(gone: str, lost: set[str]) -> No
         # the tibia alone is enough for its own plane, the limb plane is not there
         assert measures.items["mpta"].value == pytest.approx(82.0)
         assert measures.items["mpta"].value_limb_plane is None
+
+
+def test_landmarks_on_one_spot_give_no_number() -> None:
+    spot = (0.0, 0.0, 0.0)
+    edges = measure_points(golden_landmarks(medial_plateau_edge=spot, lateral_plateau_edge=spot))
+    assert edges.items["wbl"].reason is not None
+    assert edges.items["wbl"].reason.code == "landmarks_coincide"
+    everything = measure_points(golden_landmarks(**dict.fromkeys(POINTS, spot)))
+    numbers = [item.value for item in everything.items.values() if item.value is not None]
+    assert all(isinstance(value, float) and np.isfinite(value) for value in numbers)
+    assert everything.items["hka"].value is None
 
 
 def test_every_measure_of_the_contract_has_plane_text_and_range() -> None:
