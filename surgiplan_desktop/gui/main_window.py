@@ -58,6 +58,7 @@ class MainWindow(QMainWindow):
         for kind in _PANELS:
             made = kind(bridge, self.stage)
             made.go.connect(self.go)
+            made.refresh()
             self._panels[kind.step] = made
             self._stack.addWidget(made)
         self._stack.setFixedWidth(made.width())

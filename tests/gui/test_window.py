@@ -49,20 +49,18 @@ def test_by_mouse_alone_from_nothing_to_the_guide_of_the_command_line(screen: Sc
 
 
 def _handles_move_the_plan(window: RealWindow) -> None:
-    """Drag the hinge in the coronal view and the angle in 3D; undo brings both back."""
+    """Drag the angle in 3D and the hinge in the coronal view; undo brings both back."""
+
+    def shown() -> list[str]:
+        return [window.text(name) for name in ("opening_angle", "before_after", "gaps")]
+
     window.click("step_plan")
     window.wait_idle(60)
-    before = window.text("opening_angle")
-    first = window.text("before_after")
-    window.drag("3d/angle", 0, 25)
-    window.wait_idle(120)
-    assert window.text("opening_angle") != before
-    window.click("undo_button")
-    window.wait_idle(120)
-    assert window.text("opening_angle") == before
-    window.drag("coronal/hinge", 12, 0)
-    window.wait_idle(120)
-    assert window.text("opening_angle") != before or window.text("before_after") != first
-    window.click("undo_button")
-    window.wait_idle(120)
-    assert (window.text("opening_angle"), window.text("before_after")) == (before, first)
+    before = shown()
+    for handle, right, down in (("3d/angle", 0, 25), ("coronal/hinge", 20, 0)):
+        window.drag(handle, right, down)
+        window.wait_idle(180)
+        assert shown() != before, handle
+        window.click("undo_button")
+        window.wait_idle(180)
+        assert shown() == before, handle

@@ -56,6 +56,7 @@ class ApprovePanel(Panel):
         self._report.setObjectName("export_report")
         self._report.setChecked(True)
         guide = QCheckBox(self.word("export_guide"))
+        guide.setObjectName("export_guide")
         guide.setChecked(True)
         guide.setEnabled(False)
         for box in (guide, self._all, self._report):

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from PySide6.QtCore import Qt, QTimer, Signal
 from PySide6.QtWidgets import QFrame, QPushButton, QScrollArea, QVBoxLayout, QWidget
 
 from surgiplan_desktop.app.jobs import Job
+from surgiplan_desktop.base.errors import SurgiPlanError
+from surgiplan_desktop.base.progress import Cancelled
+from surgiplan_desktop.derive.node import Failed, Key
 from surgiplan_desktop.gui.bridge import Bridge
 from surgiplan_desktop.gui.viewports.stage import Stage
-from surgiplan_desktop.gui.widgets.layout import label, line
+from surgiplan_desktop.gui.widgets.findings import card
+from surgiplan_desktop.gui.widgets.layout import button, clear, label, line
 
 PANEL_PX = 320
 
@@ -73,6 +77,7 @@ class Panel(QWidget):
         bridge.results_changed.connect(self._late.start)
         bridge.job_changed.connect(self._on_job)
         self.job: Job | None = None
+        self._trouble: tuple[Key, str] | None = None
         self.build()
 
     @property
@@ -111,6 +116,32 @@ class Panel(QWidget):
         self.primary.setEnabled(enabled)
         self._reason.setText(reason)
         self._reason.setVisible(bool(reason))
+
+    def show_trouble(self, into: QVBoxLayout, keys: Sequence[Key], heading: str) -> bool:
+        """Show why the first of these results failed, with a way to try again. Return whether any did."""
+        for key in keys:
+            state = self.bridge.state(key)
+            if isinstance(state, Failed):
+                error = state.error
+                if isinstance(error, SurgiPlanError):
+                    words = "\n".join(part for part in self.bridge.texts.error(error) if part)
+                else:
+                    words = self.word("stopped" if isinstance(error, Cancelled) else "unexpected")
+                shown = (key, words)
+                break
+        else:
+            shown = None
+        if shown != self._trouble:
+            self._trouble = shown
+            clear(into)
+            if shown is not None:
+                into.addWidget(card(shown[1], "fail", heading))
+                into.addWidget(button(self.word("try_again"), f"{self.step}_retry", lambda: self._retry(keys)))
+        return shown is not None
+
+    def _retry(self, keys: Sequence[Key]) -> None:
+        failed = [key for key in keys if isinstance(self.bridge.state(key), Failed)]
+        self.bridge.attempt(lambda: self.bridge.session.retry(failed))
 
     def showEvent(self, event: object) -> None:
         super().showEvent(event)

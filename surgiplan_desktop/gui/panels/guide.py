@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QVBoxLayout, QWidget
 
-from surgiplan_desktop.base.errors import SurgiPlanError
-from surgiplan_desktop.derive.node import Failed
 from surgiplan_desktop.gui.panels.base import Panel
 from surgiplan_desktop.gui.steps import guide_of, osteotomy_of
 from surgiplan_desktop.gui.widgets.fields import NumberField
@@ -17,7 +15,7 @@ from surgiplan_desktop.model.anatomy import Side
 from surgiplan_desktop.model.case import Case
 from surgiplan_desktop.model.edits import next_step_id, put_step
 from surgiplan_desktop.model.steps import GuideStep
-from surgiplan_desktop.planning.graph import guide_key, osteotomy_key
+from surgiplan_desktop.planning.graph import guide_key, osteotomy_key, pieces_key, wedge_key
 from surgiplan_desktop.planning.records import Guide, OsteotomyPlan
 
 #: Parameters of the guide: field of the step, lowest, highest, step (mm).
@@ -40,7 +38,7 @@ class GuidePanel(Panel):
         self._shown: object = None
         self._intro = label(self.word("guide_intro"), "secondary")
         self.content.addWidget(self._intro)
-        self._failed = QHBoxLayout()
+        self._failed = QVBoxLayout()
         self.content.addLayout(self._failed)
         self._result = QVBoxLayout()
         self.content.addLayout(self._result)
@@ -94,7 +92,8 @@ class GuidePanel(Panel):
         if step is not None:
             for name, (field, default) in self._numbers.items():
                 field.show_value(getattr(step, name), default, self.word("as_proposed"))
-        broken = self._show_failure(step)
+        keys = () if step is None else (pieces_key(step.osteotomy), wedge_key(step.osteotomy), guide_key(step.id))
+        broken = self.show_trouble(self._failed, keys, self.word("guide_failed"))
         self._show_guide(guide, ready, building=step is not None and not broken)
         self._findings.show_findings(guide.findings if guide else ())
         if osteotomy_of(self.bridge) is None:
@@ -106,16 +105,6 @@ class GuidePanel(Panel):
         else:
             self.say_next(self.word("next_approve"))
         self._focus()
-
-    def _show_failure(self, step: GuideStep | None) -> bool:
-        clear(self._failed)
-        state = None if step is None else self.bridge.state(guide_key(step.id))
-        if not isinstance(state, Failed):
-            return False
-        error = state.error
-        words = " ".join(self.bridge.texts.error(error)) if isinstance(error, SurgiPlanError) else repr(error)
-        self._failed.addWidget(card(words, "fail", self.word("guide_failed")))
-        return True
 
     def _show_guide(self, guide: Guide | None, ready: bool, *, building: bool) -> None:
         key = (id(guide), ready, building, self.stage.theme.look)

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from PySide6.QtWidgets import QHBoxLayout
+from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout
 
-from surgiplan_desktop.base.errors import SurgiPlanError
-from surgiplan_desktop.derive.node import Failed
+from surgiplan_desktop.derive.node import Key
 from surgiplan_desktop.gui.panels.base import Panel
 from surgiplan_desktop.gui.tools.base import Tool
 from surgiplan_desktop.gui.tools.landmark_tool import LandmarkTool
-from surgiplan_desktop.gui.widgets.findings import FindingList, card
-from surgiplan_desktop.gui.widgets.layout import Table, button, clear, group, label
+from surgiplan_desktop.gui.widgets.findings import FindingList
+from surgiplan_desktop.gui.widgets.layout import Table, button, group, label
 from surgiplan_desktop.gui.words import landmark_words, measure_tip, measure_words, outside_normal, short_words
 from surgiplan_desktop.model.anatomy import LANDMARKS
 from surgiplan_desktop.model.edits import release_landmark
-from surgiplan_desktop.planning.graph import landmarks_key, measures_key
+from surgiplan_desktop.planning.graph import bone_key, landmarks_key, measures_key
 from surgiplan_desktop.planning.records import Landmarks, Measure, Measures
 
 #: Shown first, in this order: what the correction is decided by.
@@ -46,7 +45,7 @@ class MeasurePanel(Panel):
         more.toggled.connect(self._others.setVisible)
         measures.addWidget(more)
         measures.addWidget(self._others)
-        self._failed = QHBoxLayout()
+        self._failed = QVBoxLayout()
         measures.addLayout(self._failed)
         self._findings = FindingList(self.bridge, "measure_findings")
         self.content.addWidget(self._findings)
@@ -83,7 +82,8 @@ class MeasurePanel(Panel):
         ready = side is not None and self.bridge.ready(measures_key(side))
         self._waiting.setText("" if ready or side is None else self.word("computing"))
         self._waiting.setVisible(not ready)
-        self._show_failure()
+        keys = () if side is None else (*self._found(), measures_key(side))
+        self.show_trouble(self._failed, keys, self.word("measures_failed"))
         if isinstance(measures, Measures):
             self._show_measures(measures)
         if isinstance(landmarks, Landmarks):
@@ -93,17 +93,10 @@ class MeasurePanel(Panel):
         blocked = side is None or not self.bridge.case.bones
         self.say_next(self.word("next_plan"), enabled=not blocked, reason=self.word("needs_bones") if blocked else "")
 
-    def _show_failure(self) -> None:
-        clear(self._failed)
-        side = self.bridge.side
-        if side is None:
-            return
-        for key in (measures_key(side), *(("found", side, bone) for bone in ("femur", "tibia"))):
-            state = self.bridge.state(key)
-            if isinstance(state, Failed) and isinstance(state.error, SurgiPlanError):
-                text, hint = self.bridge.texts.error(state.error)
-                self._failed.addWidget(card(f"{text}. {hint}", "fail"))
-                return
+    def _found(self) -> tuple[Key, ...]:
+        """Keys of what the measures stand on: bones and landmark finders of the side."""
+        keys = [bone_key(bone) for bone in self.bridge.case.bones if bone.side is self.bridge.side]
+        return (*keys, *(key for key in sorted(self.bridge.session.keys) if key[:2] == ("found", self.bridge.side)))
 
     def _show_measures(self, measures: Measures) -> None:
         theme = self.stage.theme

@@ -5,11 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
-from PySide6.QtWidgets import QHBoxLayout, QWidget
+from PySide6.QtWidgets import QVBoxLayout, QWidget
 
 from surgiplan_desktop.app.demo import DEMO_TARGET
-from surgiplan_desktop.base.errors import SurgiPlanError
-from surgiplan_desktop.derive.node import Failed
 from surgiplan_desktop.gui.panels.base import Panel
 from surgiplan_desktop.gui.panels.cut_fields import CutFields
 from surgiplan_desktop.gui.panels.implants import ImplantGroup
@@ -18,11 +16,11 @@ from surgiplan_desktop.gui.steps import osteotomy_of
 from surgiplan_desktop.gui.tools.base import Tool
 from surgiplan_desktop.gui.tools.implant_tool import PlanTool
 from surgiplan_desktop.gui.widgets.fields import ChoiceField, NumberField
-from surgiplan_desktop.gui.widgets.findings import FindingList, card
-from surgiplan_desktop.gui.widgets.layout import button, clear, group, label
+from surgiplan_desktop.gui.widgets.findings import FindingList
+from surgiplan_desktop.gui.widgets.layout import button, group, label
 from surgiplan_desktop.model.edits import next_step_id, put_step, remove_step
 from surgiplan_desktop.model.steps import OsteotomyStep, Target
-from surgiplan_desktop.planning.graph import measures_key, osteotomy_key, pieces_key, wedge_key
+from surgiplan_desktop.planning.graph import measures_key, osteotomy_key, pieces_key, site_key, wedge_key
 from surgiplan_desktop.planning.records import Measures, OsteotomyPlan, WedgeDetail
 
 #: Range, step, decimals and the usual value of each kind of target.
@@ -51,7 +49,7 @@ class PlanPanel(Panel):
         self._cut = CutFields(self.bridge, self.stage)
         self._implants = ImplantGroup(self.bridge, self.stage)
         self._findings = FindingList(self.bridge, "plan_findings")
-        self._failed = QHBoxLayout()
+        self._failed = QVBoxLayout()
         self.content.addLayout(self._failed)
         for part in (self._tables, self._findings, self._cut, self._implants):
             self.content.addWidget(part)
@@ -148,7 +146,8 @@ class PlanPanel(Panel):
         current = step is not None and self.bridge.ready(wedge_key(step.id)) and self.bridge.ready(pieces_key(step.id))
         self._intro.setVisible(step is None)
         self._show_target(step, plan)
-        self._show_failure(step)
+        own = () if step is None else (osteotomy_key(step.id), wedge_key(step.id), pieces_key(step.id))
+        self.show_trouble(self._failed, () if step is None else (site_key(step.side), *own), self.word("plan_failed"))
         self._tables.show_plan(plan, wedge, current=current)
         self._cut.show_plan(step, plan)
         self._implants.refresh(step)
@@ -178,19 +177,6 @@ class PlanPanel(Panel):
             proposal = None if step.post_jlca_deg is None else step.post_jlca_deg + 1.0
             self._jlca.setEnabled(shown is not None)
             self._jlca.show_value(shown or 0.0, proposal, self.word("as_proposed"))
-
-    def _show_failure(self, step: OsteotomyStep | None) -> None:
-        clear(self._failed)
-        if step is None:
-            return
-        side = step.side
-        for key in (("site", side), osteotomy_key(step.id), wedge_key(step.id), pieces_key(step.id)):
-            state = self.bridge.state(key)
-            if isinstance(state, Failed):
-                error = state.error
-                words = " ".join(self.bridge.texts.error(error)) if isinstance(error, SurgiPlanError) else repr(error)
-                self._failed.addWidget(card(words, "fail", self.word("plan_failed")))
-                return
 
     def _focus(self) -> None:
         """Bring the cut into view once, when it is there first."""
