@@ -154,15 +154,15 @@ def _add_leg(graph: dict[Key, Node], case: Case, side: Side) -> None:
     found: list[Key] = []
     if femur is not None:
         found.append(("found", side, BoneName.FEMUR))
-        graph[found[-1]] = Node("find_femur", 1, find_femur, (side,), (bone_key(femur),), "thread")
+        graph[found[-1]] = Node("find_femur", 2, find_femur, (side,), (bone_key(femur),), "thread")
     if tibia is not None:
         needs: tuple[Key, ...] = (bone_key(tibia),) if fibula is None else (bone_key(tibia), bone_key(fibula))
         found.append(("found", side, BoneName.TIBIA))
-        graph[found[-1]] = Node("find_tibia", 1, find_tibia, (side,), needs, "thread")
+        graph[found[-1]] = Node("find_tibia", 2, find_tibia, (side,), needs, "thread")
     placed = tuple(sorted((name, item.point_lps) for (where, name), item in case.landmarks.items() if where == side))
     graph[landmarks_key(side)] = Node("merge_landmarks", 1, merge_landmarks, (side, placed), tuple(found))
     graph[frames_key(side)] = Node("leg_frames", 1, leg_frames, (), (landmarks_key(side),))
-    graph[measures_key(side)] = Node("measure_leg", 1, measure_leg, (), (landmarks_key(side), frames_key(side)))
+    graph[measures_key(side)] = Node("measure_leg", 2, measure_leg, (), (landmarks_key(side), frames_key(side)))
     if tibia is not None:
         needs = (landmarks_key(side), frames_key(side), bone_key(tibia))
         if fibula is not None:
