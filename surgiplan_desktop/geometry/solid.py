@@ -261,6 +261,13 @@ def _is_nothing(body: manifold3d.Manifold) -> bool:
     return bool(body.is_empty()) or float(body.volume()) <= VERTEX_ROUNDING_MM * float(body.surface_area())
 
 
+def _without_slivers(body: manifold3d.Manifold) -> manifold3d.Manifold:
+    """Drop shells without thickness, which a boolean leaves where two faces lie in one plane; cavities stay."""
+    shells = body.decompose()
+    kept = [shell for shell in shells if abs(float(shell.volume())) > VERTEX_ROUNDING_MM * float(shell.surface_area())]
+    return body if len(kept) == len(shells) else manifold3d.Manifold.compose(kept)
+
+
 def _check_status(body: manifold3d.Manifold, name: str) -> None:
     if body.status() != manifold3d.Error.NoError:
         raise ComputationError("solid_failed", body=name, status=body.status().name)
@@ -276,6 +283,7 @@ def _checked(body: manifold3d.Manifold, name: str, low: float, high: float, slac
     _check_status(body, name)
     if _is_nothing(body):
         raise ComputationError("solid_empty", body=name)
+    body = _without_slivers(body)
     expected = float(body.volume())
     allowed = 1e-3 + VERTEX_ROUNDING_MM * float(body.surface_area())
     for candidate in (body.simplify(_CLEANING_MM), body):

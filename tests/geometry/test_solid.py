@@ -106,3 +106,18 @@ def test_touching_faces_and_thin_slivers_come_out_closed() -> None:
         result = solid.difference(body, tool)
         assert solid.is_solid(result)
         assert solid.volume(result) == pytest.approx(1000, abs=0.01)
+
+
+def test_faces_in_one_plane_leave_no_crumbs() -> None:
+    body = solid.ball(np.array([3.0, 1, 2]), 20.0, 64).moved(TURN)
+    plane = Plane(TURN(np.array([3.1, 1.2, 4.0])), TURN.directions(np.array([0.2, 0.1, 1.0])))
+    above, below = solid.split(body, plane)
+    slot = solid.box(solid.frame_along(plane.point_lps + 15.0 * TURN.linear[:, 0], plane.normal), (30, 60, 1.0))
+    joined = solid.union(solid.difference(above, slot), solid.difference(below, slot))
+    assert len(solid.components(joined)) == 1
+    assert solid.volume(joined) == pytest.approx(solid.volume(body) - solid.intersection_volume(body, slot), rel=1e-5)
+
+
+def test_a_cavity_stays() -> None:
+    hollow = solid.difference(solid.ball(np.zeros(3), 20.0), solid.ball(np.zeros(3), 10.0))
+    assert solid.volume(hollow) == pytest.approx(7 / 8 * solid.volume(solid.ball(np.zeros(3), 20.0)), rel=1e-3)
