@@ -51,6 +51,10 @@ _DARK: Final = {
     "view/text": "#e9edf2",
     "view/halo": "#000000",
 }
+#: Roles that are painted on images in the colours of the dark look whatever the look is.
+_ON_IMAGE: Final = {
+    role: _DARK[role] for role in ("text/primary", "text/secondary", "accent", "ok", "warn", "fail", "side/right", "side/left")
+}
 _LIGHT: Final = {
     "surface/0": "#e9ecf0",
     "surface/1": "#f7f8fa",
@@ -86,6 +90,12 @@ class Theme:
     def colour(self, role: str, alpha: float = 1.0) -> QColor:
         """Return the colour of a role; KeyError for a role that does not exist."""
         colour = QColor(self.roles[role])
+        colour.setAlphaF(alpha)
+        return colour
+
+    def on_image(self, role: str, alpha: float = 1.0) -> QColor:
+        """Return the colour of a role for what is painted on grey values and in 3D: those are dark in both looks."""
+        colour = QColor({**self.roles, **_ON_IMAGE}.get(role))
         colour.setAlphaF(alpha)
         return colour
 

@@ -12,8 +12,7 @@ from vtkmodules.vtkCommonCore import vtkPoints
 from vtkmodules.vtkCommonDataModel import vtkCellArray, vtkPolyData
 from vtkmodules.vtkCommonMath import vtkMatrix4x4
 from vtkmodules.vtkFiltersCore import vtkPolyDataNormals, vtkTubeFilter
-from vtkmodules.vtkFiltersSources import vtkSphereSource
-from vtkmodules.vtkRenderingCore import vtkActor, vtkGlyph3DMapper, vtkPolyDataMapper
+from vtkmodules.vtkRenderingCore import vtkActor, vtkPolyDataMapper
 
 from surgiplan_desktop.base.arrays import FloatArray
 from surgiplan_desktop.base.spaces import Affine
@@ -53,15 +52,6 @@ class Tubes:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Points:
-    """Points, shape (n, 3), mm LPS, drawn as balls."""
-
-    points: FloatArray
-    radius_mm: float
-    role: str
-
-
-@dataclass(frozen=True, slots=True, eq=False)
 class Patch:
     """A flat polygon, shape (n, 3), mm LPS, seen through: a plane."""
 
@@ -70,7 +60,7 @@ class Patch:
     opacity: float = 0.35
 
 
-Item = Surface | Tubes | Points | Patch
+Item = Surface | Tubes | Patch
 
 
 def vertex_normals(mesh: Mesh) -> FloatArray:
@@ -133,17 +123,6 @@ def make_actor(item: Item, colours: Colours) -> vtkActor:
         mapper = vtkPolyDataMapper()
         tubes = _tubes(item)  # a name of its own: VTK's output port does not keep its filter alive
         mapper.SetInputConnection(tubes.GetOutputPort())
-    elif isinstance(item, Points):
-        mapper = vtkGlyph3DMapper()
-        data = vtkPolyData()
-        data.SetPoints(_points(item.points))
-        ball = vtkSphereSource()
-        ball.SetRadius(item.radius_mm)
-        ball.SetThetaResolution(16)
-        ball.SetPhiResolution(12)
-        mapper.SetInputData(data)
-        mapper.SetSourceConnection(ball.GetOutputPort())
-        mapper.SetColorModeToDefault()
     else:
         mapper = vtkPolyDataMapper()
         data = vtkPolyData()
@@ -173,7 +152,7 @@ def dress_actor(actor: vtkActor, item: Item, colours: Colours) -> None:
         actor.SetUserMatrix(None if item.motion is None else _vtk_matrix(item.motion))
         if item.opacity < 1.0:
             look.BackfaceCullingOn()  # one layer of each translucent body: no sorting needed within it
-    elif not isinstance(item, Points):
+    else:
         look.SetOpacity(item.opacity)
     look.SetColor(*colour)
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from vtkmodules.vtkRenderingCore import vtkActor, vtkRenderer
 
-from surgiplan_desktop.scene.items import Colours, Item, Points, Surface, Tubes, dress_actor, make_actor
+from surgiplan_desktop.scene.items import Colours, Item, Surface, Tubes, dress_actor, make_actor
 
 
 def _same_geometry(one: Item, other: Item) -> bool:
@@ -14,8 +14,6 @@ def _same_geometry(one: Item, other: Item) -> bool:
         return one.mesh is other.mesh and one.sharp == other.sharp
     if isinstance(one, Tubes) and isinstance(other, Tubes):
         return one.segments is other.segments and one.radius_mm == other.radius_mm
-    if isinstance(one, Points) and isinstance(other, Points):
-        return one.points is other.points and one.radius_mm == other.radius_mm
     return False
 
 

@@ -18,7 +18,7 @@ from surgiplan_desktop.model.mesh import Bone, Mesh
 from surgiplan_desktop.model.steps import GuideStep, ImplantStep, OsteotomyStep
 from surgiplan_desktop.planning.graph import bone_key, guide_key, implant_key, landmarks_key, osteotomy_key, pieces_key
 from surgiplan_desktop.planning.records import Guide, ImplantPlacement, Landmarks, OsteotomyPlan, Pieces
-from surgiplan_desktop.scene.items import Item, Patch, Points, Surface, Tubes
+from surgiplan_desktop.scene.items import Item, Patch, Surface, Tubes
 
 #: Steps in which the planned correction is shown on the bones.
 PLANNING_STEPS = ("plan",)
@@ -130,9 +130,6 @@ class PictureMaker:
         if step in ("plan", "guide", "approve"):
             self._add_implants(case, results, step, items, outlines)
         marks, lines = self._landmarks(results, side, case) if step in ("measure", "plan") and side else ((), ())
-        if step == "measure" and marks:
-            points = self._keep("marks", tuple(mark.point_lps for mark in marks), lambda: _mark_points(marks))
-            items["landmarks"] = points
         shown = {key: item for key, item in items.items() if opacity.get(key, 1.0) > 0.0}
         return Picture(shown, tuple(outlines), marks, lines)
 
@@ -253,10 +250,6 @@ class PictureMaker:
                 if isinstance(plan, OsteotomyPlan):
                     lines.append(Line("planned_line", np.array([hip, plan.correction(ankle)]), "piece/moved"))
         return lines
-
-
-def _mark_points(marks: tuple[Mark, ...]) -> Points:
-    return Points(np.array([mark.point_lps for mark in marks]), 2.2, "accent")
 
 
 def plane_corners(plan: OsteotomyPlan) -> FloatArray:

@@ -8,7 +8,7 @@ from vtkmodules.vtkRenderingCore import vtkCamera, vtkRenderer
 from surgiplan_desktop.base.spaces import Affine, Plane
 from surgiplan_desktop.model.mesh import Mesh
 from surgiplan_desktop.scene.contours import section_segments
-from surgiplan_desktop.scene.items import Points, Surface, Tubes, surface_data, vertex_normals
+from surgiplan_desktop.scene.items import Surface, Tubes, surface_data, vertex_normals
 from surgiplan_desktop.scene.picking import Ray, pick, project, ray_at, view_matrix
 from surgiplan_desktop.scene.sync import SceneSync
 
@@ -82,9 +82,8 @@ def test_the_scene_changes_only_what_changed() -> None:
     renderer = vtkRenderer()
     sync = SceneSync(renderer, _rgb)
     box, rod = Surface(_box(), "bone/femur"), Tubes(np.array([[[0.0, 0.0, 0.0], [0.0, 0.0, 9.0]]]), 1.0, "pin")
-    dots = Points(np.zeros((2, 3)), 1.0, "accent")
-    assert sync.show({"box": box, "rod": rod, "dots": dots})
-    assert not sync.show({"box": box, "rod": rod, "dots": dots})
+    assert sync.show({"box": box, "rod": rod})
+    assert not sync.show({"box": box, "rod": rod})
     actor = next(iter(renderer.GetActors()))
     assert sync.show({"box": Surface(box.mesh, "bone/femur", updating=True), "rod": rod})
     assert renderer.GetActors().GetNumberOfItems() == 2

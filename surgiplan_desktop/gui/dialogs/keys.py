@@ -29,7 +29,7 @@ class KeysHelp(QDialog):
         super().__init__(parent)
         self.setObjectName("keys_help")
         self.setWindowTitle(bridge.word("help"))
-        self.resize(680, 620)
+        self.resize(800, 640)
         outer = QVBoxLayout(self)
         outer.addWidget(label(bridge.word("help"), "headline"))
         outer.addWidget(label(bridge.word("help_convention"), "secondary"))

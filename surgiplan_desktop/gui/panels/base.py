@@ -10,8 +10,7 @@ from PySide6.QtWidgets import QFrame, QPushButton, QScrollArea, QVBoxLayout, QWi
 
 from surgiplan_desktop.app.jobs import Job
 from surgiplan_desktop.base.errors import SurgiPlanError
-from surgiplan_desktop.base.progress import Cancelled
-from surgiplan_desktop.derive.node import Failed, Key
+from surgiplan_desktop.derive.node import Failed, Key, Stale, State
 from surgiplan_desktop.gui.bridge import Bridge
 from surgiplan_desktop.gui.viewports.stage import Stage
 from surgiplan_desktop.gui.widgets.findings import card
@@ -77,7 +76,7 @@ class Panel(QWidget):
         bridge.results_changed.connect(self._late.start)
         bridge.job_changed.connect(self._on_job)
         self.job: Job | None = None
-        self._trouble: tuple[Key, str] | None = None
+        self._trouble = ""
         self.build()
 
     @property
@@ -119,36 +118,39 @@ class Panel(QWidget):
 
     def show_trouble(self, into: QVBoxLayout, keys: Sequence[Key], heading: str) -> bool:
         """Show why the first of these results failed, with a way to try again. Return whether any did."""
+        words = ""
         for key in keys:
-            state = self.bridge.state(key)
-            if isinstance(state, Failed):
-                error = state.error
-                if isinstance(error, SurgiPlanError):
-                    words = "\n".join(part for part in self.bridge.texts.error(error) if part)
-                else:
-                    words = self.word("stopped" if isinstance(error, Cancelled) else "unexpected")
-                shown = (key, words)
+            words = self._trouble_words(self.bridge.state(key))
+            if words:
                 break
-        else:
-            shown = None
-        if shown != self._trouble:
-            self._trouble = shown
+        if words != self._trouble:
+            self._trouble = words
             clear(into)
-            if shown is not None:
-                into.addWidget(card(shown[1], "fail", heading))
+            if words:
+                into.addWidget(card(words, "fail", heading))
                 into.addWidget(button(self.word("try_again"), f"{self.step}_retry", lambda: self._retry(keys)))
-        return shown is not None
+        return bool(words)
+
+    def _trouble_words(self, state: State | None) -> str:
+        """Words of a failure; a result that nobody computes although it is wanted was stopped by the user."""
+        if isinstance(state, Stale) and not self.bridge.services.jobs.active:
+            return self.word("stopped")
+        if not isinstance(state, Failed):
+            return ""
+        if isinstance(state.error, SurgiPlanError):
+            return "\n".join(part for part in self.bridge.texts.error(state.error) if part)
+        return self.word("unexpected")
 
     def _retry(self, keys: Sequence[Key]) -> None:
-        failed = [key for key in keys if isinstance(self.bridge.state(key), Failed)]
-        self.bridge.attempt(lambda: self.bridge.session.retry(failed))
+        self.bridge.attempt(lambda: self.bridge.session.retry(keys))
+        self._late.start()
 
     def showEvent(self, event: object) -> None:
         super().showEvent(event)
         self.refresh()
 
     def _on_job(self, job: Job) -> None:
-        if job is self.job and not self.busy:
+        if job.state not in ("queued", "running"):
             self._late.start()
 
     def _refresh_if_seen(self) -> None:

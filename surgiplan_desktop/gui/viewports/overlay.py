@@ -36,10 +36,10 @@ class Overlay:
         """Write words with their left end and baseline at x, y."""
         painter = self._painter
         painter.setFont(font(size, bold=bold))
-        painter.setPen(self._theme.colour("view/halo", 0.75))
+        painter.setPen(self._theme.on_image("view/halo", 0.75))
         for dx, dy in ((-1, 0), (1, 0), (0, -1), (0, 1)):
             painter.drawText(QPointF(x + dx, y + dy), text)
-        painter.setPen(self._theme.colour(role))
+        painter.setPen(self._theme.on_image(role))
         painter.drawText(QPointF(x, y), text)
 
     def measure(self, text: str, size: int = SMALL, *, bold: bool = False) -> float:
@@ -76,7 +76,7 @@ class Overlay:
         length = max(step * power for step in (1.0, 2.0, 5.0) if step * power <= wanted)
         pixels = length / mm_per_px
         right, y = self._width - MARGIN, self._height - MARGIN
-        for colour, width in ((self._theme.colour("view/halo", 0.75), 4.0), (self._theme.colour("view/text"), 2.0)):
+        for colour, width in ((self._theme.on_image("view/halo", 0.75), 4.0), (self._theme.on_image("view/text"), 2.0)):
             self._painter.setPen(QPen(colour, width))
             self._painter.drawLine(QPointF(right - pixels, y), QPointF(right, y))
             for x in (right - pixels, right):
@@ -86,7 +86,7 @@ class Overlay:
 
     def frame(self, role: str, *, strong: bool) -> None:
         """Frame the view in the colour of its plane."""
-        self._painter.setPen(QPen(self._theme.colour(role, 1.0 if strong else 0.55), 2.0))
+        self._painter.setPen(QPen(self._theme.on_image(role, 1.0 if strong else 0.55), 2.0))
         self._painter.setBrush(Qt.BrushStyle.NoBrush)
         self._painter.drawRect(QRectF(0.0, 0.0, self._width, self._height).adjusted(1, 1, -1, -1))
 
@@ -94,7 +94,7 @@ class Overlay:
         """Draw a polyline through points (n, 2) px, with a halo."""
         polygon = QPolygonF([QPointF(x, y) for x, y in points])
         self._painter.setBrush(Qt.BrushStyle.NoBrush)
-        self._painter.setPen(QPen(self._theme.colour("view/halo", 0.5), width + 1.6))
+        self._painter.setPen(QPen(self._theme.on_image("view/halo", 0.5), width + 1.6))
         self._painter.drawPolyline(polygon)
         self._painter.setPen(QPen(colour, width, Qt.PenStyle.DashLine if dashed else Qt.PenStyle.SolidLine))
         self._painter.drawPolyline(polygon)
@@ -108,31 +108,31 @@ class Overlay:
             (vertical, QPointF(x, 0.0), QPointF(x, y - gap)),
             (vertical, QPointF(x, y + gap), QPointF(x, self._height)),
         ):
-            self._painter.setPen(QPen(self._theme.colour(role, 0.75), 1.0))
+            self._painter.setPen(QPen(self._theme.on_image(role, 0.75), 1.0))
             self._painter.drawLine(start, end)
 
     def dot(self, x: float, y: float, role: str, radius: float = 3.0) -> None:
         """Draw a small point."""
-        self._painter.setPen(QPen(self._theme.colour("view/halo", 0.8), 1.0))
-        self._painter.setBrush(self._theme.colour(role))
+        self._painter.setPen(QPen(self._theme.on_image("view/halo", 0.8), 1.0))
+        self._painter.setBrush(self._theme.on_image(role))
         self._painter.drawEllipse(QPointF(x, y), radius, radius)
 
     def handle(self, handle: Handle, x: float, y: float, *, hot: bool, held: bool) -> None:
         """Draw a handle, glowing under the pointer, with its name and live value."""
         painter, size = self._painter, 7.0 if hot or held else 5.5
-        colour = self._theme.colour(handle.role)
+        colour = self._theme.on_image(handle.role)
         if hot or held:
             painter.setPen(Qt.PenStyle.NoPen)
-            painter.setBrush(self._theme.colour(handle.role, 0.35))
+            painter.setBrush(self._theme.on_image(handle.role, 0.35))
             painter.drawEllipse(QPointF(x, y), 13.0, 13.0)
-        painter.setPen(QPen(self._theme.colour("view/halo", 0.9), 1.5))
+        painter.setPen(QPen(self._theme.on_image("view/halo", 0.9), 1.5))
         painter.setBrush(colour)
         if handle.shape == "diamond":
             corners = ((0, -1.3), (1.3, 0), (0, 1.3), (-1.3, 0))
             painter.drawPolygon(QPolygonF([QPointF(x + size * dx, y + size * dy) for dx, dy in corners]))
         elif handle.shape == "ring":
             painter.setBrush(Qt.BrushStyle.NoBrush)
-            painter.setPen(QPen(self._theme.colour("view/halo", 0.9), 5.0))
+            painter.setPen(QPen(self._theme.on_image("view/halo", 0.9), 5.0))
             painter.drawEllipse(QPointF(x, y), size, size)
             painter.setPen(QPen(colour, 2.5))
             painter.drawEllipse(QPointF(x, y), size, size)
@@ -148,7 +148,7 @@ class Overlay:
     def empty(self, lines: Sequence[str]) -> None:
         """Say in the middle what to do when there is nothing to show."""
         self._painter.setFont(font(NORMAL))
-        self._painter.setPen(self._theme.colour("view/text", 0.8))
+        self._painter.setPen(self._theme.on_image("view/text", 0.8))
         area = QRectF(16.0, 0.0, self._width - 32.0, self._height)
         self._painter.drawText(area, Qt.AlignmentFlag.AlignCenter | Qt.TextFlag.TextWordWrap, "\n".join(lines))
 

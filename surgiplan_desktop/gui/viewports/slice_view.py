@@ -218,7 +218,7 @@ class SliceView(QWidget):
             ends = self.to_screen(segments.reshape(-1, 3)).reshape(-1, 4)
             lines = [QLineF(*row) for row in ends.tolist()]
             strong = hovered is not None and (outline.name, outline.side) == (hovered.bone, hovered.side)
-            pen = QPen(self._stage.theme.colour(outline.role), 2.5 if strong else 1.0 if outline.thin else 1.5)
+            pen = QPen(self._stage.theme.on_image(outline.role), 2.5 if strong else 1.0 if outline.thin else 1.5)
             pen.setCapStyle(Qt.PenCapStyle.RoundCap)
             painter.setPen(pen)
             painter.drawLines(lines)
@@ -227,7 +227,7 @@ class SliceView(QWidget):
         if self.orientation.name != "coronal":
             return
         for line in self._stage.picture.lines:
-            colour = self._stage.theme.colour(line.role)
+            colour = self._stage.theme.on_image(line.role)
             overlay.line(self.to_screen(line.points_lps), colour, dashed=line.dashed)
 
     def handles_shown(self) -> tuple[Handle, ...]:

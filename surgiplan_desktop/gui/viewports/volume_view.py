@@ -140,7 +140,7 @@ class VolumeView(VtkWidget):
             overlay.empty([stage.bridge.word(self._empty_words())])
             return
         for line in stage.picture.lines:
-            overlay.line(self.to_screen(line.points_lps), stage.theme.colour(line.role), 1.5, dashed=line.dashed)
+            overlay.line(self.to_screen(line.points_lps), stage.theme.on_image(line.role), 1.5, dashed=line.dashed)
         held = self._press[2] if self._press is not None else None
         handles = self.handles_shown()
         if handles:
@@ -178,7 +178,7 @@ class VolumeView(VtkWidget):
                 face = QPolygonF(
                     [QPointF(centre.x() + half * float(c @ right), centre.y() - half * float(c @ up)) for c in corners]
                 )
-                painter.setPen(QPen(self._stage.theme.colour("view/halo", 0.6), 1.0))
+                painter.setPen(QPen(self._stage.theme.on_image("view/halo", 0.6), 1.0))
                 painter.setBrush(self._stage.theme.colour("surface/3").lighter(100 + round(60 * towards)))
                 painter.drawPolygon(face)
                 if towards > 0.35:

@@ -65,6 +65,7 @@ class NumberField(_Row):
         self._reset = QToolButton()
         self._reset.setObjectName(f"{name}_reset")
         self._reset.setIcon(icon("reset", theme))
+        self._reset.setAccessibleName(text)
         self._reset.setFixedSize(24, 24)
         self._reset.clicked.connect(self.reset)
         self._layout.addWidget(self.box, 1)
