@@ -154,17 +154,18 @@ def _grid_of(leg: Leg, step: tuple[float, float, float]) -> _Grid:
 def _soft_tissue(leg: Leg, grid: _Grid, table: bool) -> NDArray[np.float32]:
     """Air, skin, fat, muscle and the table, as ellipses around the leg's axis that change with height."""
     hip, ankle = leg.truth_landmarks["hip_centre"], leg.truth_landmarks["ankle_centre"]
-    shaft = leg.truth_landmarks["femoral_shaft_proximal"]
     z, y, x = grid.axis(0), grid.axis(1), grid.axis(2)
     share = (z - ankle[2]) / (hip[2] - ankle[2])
     stations = (-0.1, 0.0, 0.12, 0.32, 0.44, 0.52, 0.65, 0.85, 1.1)
     half_width = np.interp(share, stations, (42.0, 45.0, 50.0, 68.0, 66.0, 66.0, 78.0, 98.0, 125.0))
     half_depth = np.interp(share, stations, (54.0, 50.0, 50.0, 66.0, 66.0, 66.0, 78.0, 90.0, 105.0))
     fat = np.interp(share, stations, (4.0, 4.0, 5.0, 7.0, 8.0, 9.0, 11.0, 13.0, 16.0))
-    line = ankle + np.clip(share, -0.2, 1.2)[:, None] * (hip - ankle)
-    # The flesh of the thigh lies around the shaft, not around the mechanical axis.
-    toward = np.interp(share, (0.4, 0.7, 1.0), (0.0, 0.7, 0.3))
-    line[:, 0] += toward * (shaft[0] - hip[0])
+    # The flesh follows the bones: ankle, knee, shaft of the femur, and at the hip it lies between head and trochanter.
+    points = leg.truth_landmarks
+    middle = 0.5 * (hip + points["greater_trochanter_tip"])
+    bones = ("tibial_knee_centre", "femoral_shaft_distal", "femoral_shaft_proximal")
+    path = np.array([ankle, *(points[name] for name in bones), middle])
+    line = np.column_stack([np.interp(z, path[:, 2], path[:, axis]) for axis in range(2)])
     line[:, 1] += 6.0
     result = np.full(grid.shape, AIR_HU, dtype=np.float32)
     # The leg lies on the table and is flattened there.
