@@ -177,7 +177,7 @@ def _screws(placement: ImplantPlacement, texts: Texts) -> Section:
                 Cell("–" if not near else f"{min(near):.0f}", "quiet"),
             )
         )
-    head = tuple(texts.text(f"ui.report_{name}") for name in ("screw", "size", "cut", "joint", "hinge", "least"))
+    head = tuple(texts.text(f"ui.report_{name}") for name in ("screw", "size", "cut", "joint", "to_hinge", "least"))
     heading = texts.text("ui.report_screws", component=placement.component, size=placement.size)
     return Section(heading, head, tuple(rows), (1.2, 1.0, 0.7, 0.7, 0.7, 0.7))
 

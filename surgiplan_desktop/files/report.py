@@ -24,6 +24,12 @@ _FONT, _BOLD = "DejaVuSans", "DejaVuSans-Bold"
 _PAGE: Final = (595.28, 841.89)
 _MARGIN: Final = 26.0
 _GUTTER: Final = 12.0
+#: Where the tables end.
+_BOTTOM: Final = _MARGIN + 24.0
+#: Heights of the pictures that are tried, and the type size that the tables shall keep.
+_PICTURE_HEIGHTS: Final = (232.0, 212.0, 192.0, 172.0, 152.0)
+_GOOD_SIZE: Final = 6.2
+_FIGURES_HEIGHT: Final = 46.0
 #: Type sizes that are tried for the tables, largest first.
 _SIZES: Final = (7.4, 7.0, 6.6, 6.2, 5.8, 5.4, 5.0)
 _INK: Final = (0.12, 0.14, 0.17)
@@ -114,9 +120,9 @@ def write_report_pdf(path: Path, content: ReportContent) -> None:
     top = _header(canvas, content)
     if not content.approved:
         _watermark(canvas, content.state)
-    top = _pictures(canvas, content, top)
+    top = _pictures(canvas, content, top, _picture_height(content, top - _BOTTOM))
     top = _figures(canvas, content, top)
-    _columns(canvas, content, top, _MARGIN + 24.0)
+    _columns(canvas, content, top, _BOTTOM)
     _footer(canvas, content)
     canvas.showPage()
     canvas.save()
@@ -192,7 +198,15 @@ def _watermark(canvas: Any, state: str) -> None:
     canvas.restoreState()
 
 
-def _pictures(canvas: Any, content: ReportContent, top: float) -> float:
+def _picture_height(content: ReportContent, room: float) -> float:
+    """Return the largest height of the pictures at which the tables keep a good type size."""
+    wide = (_PAGE[0] - 2 * _MARGIN - _GUTTER) / 2
+    needed = max(_needed(sections, wide, _GOOD_SIZE) for sections in (content.left, content.right))
+    other = 26.0 + (_FIGURES_HEIGHT + 10.0 if content.figures else 0.0)
+    return next((height for height in _PICTURE_HEIGHTS if height + other + needed <= room), _PICTURE_HEIGHTS[-1])
+
+
+def _pictures(canvas: Any, content: ReportContent, top: float, height: float) -> float:
     from PIL import Image
     from reportlab.lib.utils import ImageReader
 
@@ -203,7 +217,6 @@ def _pictures(canvas: Any, content: ReportContent, top: float) -> float:
         for number, line in enumerate(_wrapped(content.no_pictures, _FONT, 8, room - 16)[:2]):
             _text(canvas, _MARGIN + 8, top - 11 - 10 * number, line, 8, colour=_GREY)
         return top - 36
-    height = 232.0
     total = sum(picture.wide for picture in content.pictures)
     gaps = _GUTTER * (len(content.pictures) - 1)
     x = _MARGIN
@@ -230,7 +243,7 @@ def _figures(canvas: Any, content: ReportContent, top: float) -> float:
         return top
     room = _PAGE[0] - 2 * _MARGIN
     canvas.setFillColorRGB(*_BAND)
-    canvas.roundRect(_MARGIN, top - 46, room, 46, 4, stroke=0, fill=1)
+    canvas.roundRect(_MARGIN, top - _FIGURES_HEIGHT, room, _FIGURES_HEIGHT, 4, stroke=0, fill=1)
     label = 132.0
     lines = _wrapped(content.figures_heading, _BOLD, 9, label - 14)
     for number, line in enumerate(lines[:2]):
@@ -242,7 +255,7 @@ def _figures(canvas: Any, content: ReportContent, top: float) -> float:
         x = _MARGIN + label + number * each
         _text(canvas, x, top - 13, figure.name, 7.4, colour=_GREY)
         _text(canvas, x, top - 38, figure.value, 22, font=_BOLD)
-    return top - 46 - 10
+    return top - _FIGURES_HEIGHT - 10
 
 
 def _columns(canvas: Any, content: ReportContent, top: float, bottom: float) -> None:
