@@ -81,10 +81,31 @@ def filled(mask: BoolArray, spacing_mm: FloatArray) -> BoolArray:
     for k, layer in enumerate(mask):
         if layer.any():
             inside[k] = ndimage.binary_fill_holes(layer) & ~layer
-    steps = int(max(1, round(MARROW_MM / 2 / float(spacing_mm.max()))))
-    core = ndimage.binary_opening(inside, CROSS, iterations=steps)
-    near = ndimage.binary_dilation(core, CROSS, iterations=steps + 2, mask=inside)
+    near = np.zeros_like(mask)
+    regions, _ = ndimage.label(inside)
+    for region, box in enumerate(ndimage.find_objects(regions), start=1):
+        hollow = regions[box] == region
+        if np.count_nonzero(hollow) * float(np.prod(spacing_mm)) >= MARROW_MM**3:
+            goes_on = (box[0].start == 0, box[0].stop == len(mask))
+            near[box] |= _wide_part(hollow, spacing_mm, goes_on)
     result: BoolArray = ndimage.binary_fill_holes(mask | near)
+    return result
+
+
+def _wide_part(hollow: BoolArray, spacing_mm: FloatArray, goes_on: tuple[bool, bool]) -> BoolArray:
+    """Return where a hollow is at least ``MARROW_MM`` wide (opening with a ball).
+
+    ``goes_on`` tells at which ends along the limb the block cuts the hollow: such an end is no wall.
+    """
+    padded = np.pad(hollow, 1)
+    for end, inner, goes in ((0, 1, goes_on[0]), (-1, -2, goes_on[1])):
+        if goes:
+            padded[end] = padded[inner]
+    core = ndimage.distance_transform_edt(padded, sampling=spacing_mm)[1:-1, 1:-1, 1:-1] > MARROW_MM / 2
+    if not core.any():
+        return core
+    reach = MARROW_MM / 2 + float(spacing_mm.max())
+    result: BoolArray = hollow & (ndimage.distance_transform_edt(~core, sampling=spacing_mm) <= reach)
     return result
 
 
