@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from typing import Any
 
 import numpy as np
 
 from surgiplan_desktop.base.arrays import AnyArray
+from surgiplan_desktop.base.progress import Progress
 from surgiplan_desktop.base.spaces import Affine
 from surgiplan_desktop.derive.node import Key, Node
 from surgiplan_desktop.geometry.surface import bone_from_blocks
 from surgiplan_desktop.model.anatomy import BoneId, BoneName, Side
-from surgiplan_desktop.model.case import AssetId, Case, ImportedBone, Matrix
+from surgiplan_desktop.model.case import AssetId, Case, ImportedBone, Intake, Matrix
 from surgiplan_desktop.model.images import LabelMap, Volume
 from surgiplan_desktop.model.mesh import Bone
 from surgiplan_desktop.model.steps import GuideStep, ImplantStep, OsteotomyStep
 from surgiplan_desktop.planning.axes import leg_frames
-from surgiplan_desktop.planning.catalogue import Catalogue
+from surgiplan_desktop.planning.catalogue import Catalogue, Component
 from surgiplan_desktop.planning.guides import build_guide
 from surgiplan_desktop.planning.implants import place_implant
 from surgiplan_desktop.planning.imported_bone import bone_from_mesh
@@ -27,6 +29,8 @@ from surgiplan_desktop.planning.measures import measure_leg
 from surgiplan_desktop.planning.osteotomy import plan_osteotomy
 from surgiplan_desktop.planning.osteotomy_site import propose_site
 from surgiplan_desktop.planning.pieces import cut_pieces
+from surgiplan_desktop.planning.records import ImplantPlacement, OsteotomyPlan
+from surgiplan_desktop.planning.sides import require_sides_agree, tagged_sides
 from surgiplan_desktop.planning.wedge import describe_wedge
 
 AssetLoader = Callable[[AssetId], AnyArray]
@@ -104,6 +108,18 @@ def _load_bone(load: AssetLoader, item: ImportedBone) -> Bone:
     return bone_from_mesh(item.bone, load(item.vertices), load(item.faces))
 
 
+def _plan_osteotomy(step: OsteotomyStep, intake: Intake, tagged: tuple[Side, ...], *results: Any) -> OsteotomyPlan:
+    require_sides_agree(step.side, intake, tagged, results[0])
+    return plan_osteotomy(step, intake, *results)
+
+
+def _place_implant(
+    step: ImplantStep, component: Component, intake: Intake, tagged: tuple[Side, ...], *results: Any, progress: Progress
+) -> ImplantPlacement:
+    require_sides_agree(step.side, intake, tagged, results[0])
+    return place_implant(step, component, *results, progress=progress)
+
+
 def plan_graph(case: Case, load: AssetLoader, catalogues: Mapping[str, Catalogue]) -> dict[Key, Node]:
     """Return every result the case can have, as nodes by key.
 
@@ -124,7 +140,7 @@ def plan_graph(case: Case, load: AssetLoader, catalogues: Mapping[str, Catalogue
         if isinstance(step, OsteotomyStep):
             _add_osteotomy(graph, case, step)
         elif isinstance(step, ImplantStep):
-            _add_implant(graph, step, catalogues)
+            _add_implant(graph, case, step, catalogues)
         else:
             _add_guide(graph, case, step)
     return graph
@@ -177,7 +193,9 @@ def _leg_bones(case: Case, side: Side) -> tuple[Key, ...]:
 
 def _add_osteotomy(graph: dict[Key, Node], case: Case, step: OsteotomyStep) -> None:
     leg = (landmarks_key(step.side), frames_key(step.side))
-    graph[osteotomy_key(step.id)] = Node("plan_osteotomy", 1, plan_osteotomy, (step, case.intake), (*leg, site_key(step.side)))
+    graph[osteotomy_key(step.id)] = Node(
+        "plan_osteotomy", 2, _plan_osteotomy, (step, case.intake, tagged_sides(case)), (*leg, site_key(step.side))
+    )
     bones = _leg_bones(case, step.side)
     graph[wedge_key(step.id)] = Node(
         "describe_wedge", 1, describe_wedge, (step, case.intake), (*leg, osteotomy_key(step.id), *bones), "thread"
@@ -185,12 +203,13 @@ def _add_osteotomy(graph: dict[Key, Node], case: Case, step: OsteotomyStep) -> N
     graph[pieces_key(step.id)] = Node("cut_pieces", 1, cut_pieces, (step,), (osteotomy_key(step.id), *bones[:1]), "process")
 
 
-def _add_implant(graph: dict[Key, Node], step: ImplantStep, catalogues: Mapping[str, Catalogue]) -> None:
+def _add_implant(graph: dict[Key, Node], case: Case, step: ImplantStep, catalogues: Mapping[str, Catalogue]) -> None:
     component = catalogues[step.catalogue].component(step.component)
     needs: tuple[Key, ...] = (landmarks_key(step.side), frames_key(step.side), bone_key(BoneId(step.side, BoneName.TIBIA)))
     if step.osteotomy is not None:
         needs = (*needs, osteotomy_key(step.osteotomy), pieces_key(step.osteotomy))
-    graph[implant_key(step.id)] = Node("place_implant", 1, place_implant, (step, component), needs, "process")
+    params = (step, component, case.intake, tagged_sides(case))
+    graph[implant_key(step.id)] = Node("place_implant", 2, _place_implant, params, needs, "process")
 
 
 def _add_guide(graph: dict[Key, Node], case: Case, step: GuideStep) -> None:

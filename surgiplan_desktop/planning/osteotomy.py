@@ -19,7 +19,7 @@ from surgiplan_desktop.base.arrays import FloatArray, frozen, unit
 from surgiplan_desktop.base.errors import InputDataError, UsageError
 from surgiplan_desktop.base.spaces import Affine, Plane
 from surgiplan_desktop.model.anatomy import LANDMARKS, LandmarkId
-from surgiplan_desktop.model.case import Finding, Intake
+from surgiplan_desktop.model.case import Intake
 from surgiplan_desktop.model.steps import OsteotomyStep, Target
 from surgiplan_desktop.planning.leg_motion import carry, joint_turn, opening
 from surgiplan_desktop.planning.limits import default_limits
@@ -130,15 +130,8 @@ def plan_osteotomy(
         before=_numbers(before),
         after=_numbers(after),
         scenarios=scenarios,
-        findings=(*_side(step, intake), *site.findings, *limb),
+        findings=(*site.findings, *limb),
     )
-
-
-def _side(step: OsteotomyStep, intake: Intake) -> tuple[Finding, ...]:
-    """Say when the step is on the other side than the request (practice.md 13)."""
-    if intake.side is None or intake.side is step.side:
-        return ()
-    return (Finding("step_side_contradiction", "critical", (("side", step.side.value), ("intake", intake.side.value))),)
 
 
 def require_measurable(target: Target, landmarks: Landmarks, measures: Measures) -> None:
