@@ -129,7 +129,9 @@ class PictureMaker:
             self._add_guide(case, results, items, outlines)
         if step in ("plan", "guide", "approve"):
             self._add_implants(case, results, step, items, outlines)
-        marks, lines = self._landmarks(results, side, case) if step in ("measure", "plan") and side else ((), ())
+        marks, lines = self._landmarks(results, side) if step in ("measure", "plan") and side else ((), ())
+        if step == "plan" and side is not None:
+            lines = (*lines, *self._after_lines(results, case, side))
         shown = {key: item for key, item in items.items() if opacity.get(key, 1.0) > 0.0}
         return Picture(shown, tuple(outlines), marks, lines)
 
@@ -224,7 +226,7 @@ class PictureMaker:
             if guide.sleeves:
                 items[f"{step.id}/pins"] = self._keep(f"{step.id}/pins", (guide,), partial(_pins, guide))
 
-    def _landmarks(self, results: Results, side: Side, case: Case) -> tuple[tuple[Mark, ...], tuple[Line, ...]]:
+    def _landmarks(self, results: Results, side: Side) -> tuple[tuple[Mark, ...], tuple[Line, ...]]:
         landmarks, _ = results(landmarks_key(side))
         if not isinstance(landmarks, Landmarks):
             return (), ()
@@ -238,10 +240,13 @@ class PictureMaker:
             first, last = landmarks.point(start), landmarks.point(end)
             if first is not None and last is not None:
                 lines.append(Line(name, np.array([first, last]), role, dashed))
-        return marks, (*lines, *self._after_lines(results, case, landmarks))
+        return marks, tuple(lines)
 
     @staticmethod
-    def _after_lines(results: Results, case: Case, landmarks: Landmarks) -> list[Line]:
+    def _after_lines(results: Results, case: Case, side: Side) -> list[Line]:
+        landmarks, _ = results(landmarks_key(side))
+        if not isinstance(landmarks, Landmarks):
+            return []
         hip, ankle = landmarks.point("hip_centre"), landmarks.point("ankle_centre")
         lines = []
         for step in case.steps:

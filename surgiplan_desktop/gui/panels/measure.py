@@ -23,6 +23,8 @@ KEY_POINTS = (
     "hip_centre", "femoral_knee_centre", "medial_distal_condyle", "lateral_distal_condyle", "tibial_knee_centre",
     "medial_plateau_centre", "lateral_plateau_centre", "medial_plateau_edge", "lateral_plateau_edge", "ankle_centre",
 )  # fmt: skip
+#: A chosen landmark is shown in a view of this size (mm): near enough to judge it on the grey values.
+LOOK_MM = 130.0
 _STATUS_ROLE = {"missing": "fail", "edited": "warn", "estimated": "text/secondary", "auto": "text/secondary"}
 
 
@@ -159,6 +161,7 @@ class MeasurePanel(Panel):
         point = landmarks.point(self._rows[row]) if isinstance(landmarks, Landmarks) else None
         if point is not None:
             self.stage.look_at(point)
+            self.stage.focus_wanted.emit(point, LOOK_MM)
         self.stage.handles_changed.emit()
 
     def _begin(self) -> None:
