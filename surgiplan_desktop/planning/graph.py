@@ -30,7 +30,7 @@ from surgiplan_desktop.planning.osteotomy import plan_osteotomy
 from surgiplan_desktop.planning.osteotomy_site import propose_site
 from surgiplan_desktop.planning.pieces import cut_pieces
 from surgiplan_desktop.planning.records import ImplantPlacement, OsteotomyPlan
-from surgiplan_desktop.planning.sides import require_sides_agree, tagged_sides
+from surgiplan_desktop.planning.sides import SideWitnesses, require_sides_agree, witnesses_of
 from surgiplan_desktop.planning.wedge import describe_wedge
 
 AssetLoader = Callable[[AssetId], AnyArray]
@@ -108,15 +108,15 @@ def _load_bone(load: AssetLoader, item: ImportedBone) -> Bone:
     return bone_from_mesh(item.bone, load(item.vertices), load(item.faces))
 
 
-def _plan_osteotomy(step: OsteotomyStep, intake: Intake, tagged: tuple[Side, ...], *results: Any) -> OsteotomyPlan:
-    require_sides_agree(step.side, intake, tagged, results[0])
+def _plan_osteotomy(step: OsteotomyStep, intake: Intake, witnesses: SideWitnesses, *results: Any) -> OsteotomyPlan:
+    require_sides_agree(step.side, witnesses, results[0])
     return plan_osteotomy(step, intake, *results)
 
 
 def _place_implant(
-    step: ImplantStep, component: Component, intake: Intake, tagged: tuple[Side, ...], *results: Any, progress: Progress
+    step: ImplantStep, component: Component, witnesses: SideWitnesses, *results: Any, progress: Progress
 ) -> ImplantPlacement:
-    require_sides_agree(step.side, intake, tagged, results[0])
+    require_sides_agree(step.side, witnesses, results[0])
     return place_implant(step, component, *results, progress=progress)
 
 
@@ -194,7 +194,7 @@ def _leg_bones(case: Case, side: Side) -> tuple[Key, ...]:
 def _add_osteotomy(graph: dict[Key, Node], case: Case, step: OsteotomyStep) -> None:
     leg = (landmarks_key(step.side), frames_key(step.side))
     graph[osteotomy_key(step.id)] = Node(
-        "plan_osteotomy", 2, _plan_osteotomy, (step, case.intake, tagged_sides(case)), (*leg, site_key(step.side))
+        "plan_osteotomy", 2, _plan_osteotomy, (step, case.intake, witnesses_of(case)), (*leg, site_key(step.side))
     )
     bones = _leg_bones(case, step.side)
     graph[wedge_key(step.id)] = Node(
@@ -208,7 +208,7 @@ def _add_implant(graph: dict[Key, Node], case: Case, step: ImplantStep, catalogu
     needs: tuple[Key, ...] = (landmarks_key(step.side), frames_key(step.side), bone_key(BoneId(step.side, BoneName.TIBIA)))
     if step.osteotomy is not None:
         needs = (*needs, osteotomy_key(step.osteotomy), pieces_key(step.osteotomy))
-    params = (step, component, case.intake, tagged_sides(case))
+    params = (step, component, witnesses_of(case))
     graph[implant_key(step.id)] = Node("place_implant", 2, _place_implant, params, needs, "process")
 
 

@@ -12,7 +12,7 @@ from surgiplan_desktop.model.case import Case, Finding, Intake, SegmentationRun,
 from surgiplan_desktop.model.steps import OsteotomyStep, Target
 from surgiplan_desktop.planning.graph import plan_graph
 from surgiplan_desktop.planning.records import Landmarks
-from surgiplan_desktop.planning.sides import require_sides_agree, tagged_sides
+from surgiplan_desktop.planning.sides import SideWitnesses, require_sides_agree, tagged_sides, witnesses_of
 
 PLAIN = Landmarks(Side.RIGHT, {})
 _IDENTITY = ((1.0, 0.0, 0.0, 0.0), (0.0, 1.0, 0.0, 0.0), (0.0, 0.0, 1.0, 0.0), (0.0, 0.0, 0.0, 1.0))
@@ -24,27 +24,54 @@ def case_with_tags(*tags: str) -> Case:
 
 
 def test_nothing_is_refused_where_nobody_contradicts() -> None:
-    require_sides_agree(Side.RIGHT, Intake(), (), PLAIN)
-    require_sides_agree(Side.RIGHT, Intake(side=Side.RIGHT), (Side.RIGHT,), PLAIN)
+    require_sides_agree(Side.RIGHT, SideWitnesses(None, ()), PLAIN)
+    require_sides_agree(Side.RIGHT, SideWitnesses(Side.RIGHT, (Side.RIGHT,)), PLAIN)
+
+
+SHAPE = (Finding("handedness_contradicts_side", "critical", (("bone", "femur"),)),)
+TURNED = (Finding("side_handedness", "critical", (("side", "right"), ("bones_say", "left"))),)
 
 
 @pytest.mark.parametrize(
-    ("intake", "tagged", "findings", "witness"),
+    ("witnesses", "findings", "witness"),
     [
-        (Intake(side=Side.LEFT), (), (), "request"),
-        (Intake(), (Side.LEFT,), (), "laterality tag of the scan"),
-        (Intake(), (Side.RIGHT, Side.LEFT), (), "laterality tag of the scan"),
-        (Intake(), (), (Finding("handedness_contradicts_side", "critical", (("bone", "femur"),)),), "shape of the femur"),
+        (SideWitnesses(Side.LEFT, ()), (), "request"),
+        (SideWitnesses(None, (Side.LEFT,)), (), "laterality tag of the scan"),
+        (SideWitnesses(None, (Side.RIGHT, Side.LEFT)), (), "laterality tag of the scan"),
+        (SideWitnesses(None, (), TURNED), (), "handedness of the bones"),
+        (SideWitnesses(None, ()), SHAPE, "shape of the femur"),
     ],
 )
-def test_each_witness_alone_refuses(
-    intake: Intake, tagged: tuple[Side, ...], findings: tuple[Finding, ...], witness: str
-) -> None:
+def test_each_witness_alone_refuses(witnesses: SideWitnesses, findings: tuple[Finding, ...], witness: str) -> None:
     with pytest.raises(PlanCheckError) as caught:
-        require_sides_agree(Side.RIGHT, intake, tagged, replace(PLAIN, findings=findings))
+        require_sides_agree(Side.RIGHT, witnesses, replace(PLAIN, findings=findings))
     assert caught.value.message_id == "side_contradiction"
     assert caught.value.parameters["witness"] == witness
     assert caught.value.exit_code == 4
+
+
+def test_a_guessed_side_needs_a_second_witness() -> None:
+    guess = (Finding("side_uncertain", "fail", (("side", "right"),)),)
+    with pytest.raises(PlanCheckError, match="side_only_guessed"):
+        require_sides_agree(Side.RIGHT, SideWitnesses(None, (), guess), PLAIN)
+    require_sides_agree(Side.RIGHT, SideWitnesses(Side.RIGHT, (), guess), PLAIN)
+
+
+def test_the_other_leg_of_a_pair_may_be_planned_when_only_one_is_in_doubt() -> None:
+    require_sides_agree(Side.LEFT, SideWitnesses(None, (), TURNED), replace(PLAIN, side=Side.LEFT))
+
+
+def test_nothing_is_planned_on_a_scan_that_lies_upside_down() -> None:
+    with pytest.raises(PlanCheckError, match="scan_direction_wrong"):
+        require_sides_agree(Side.RIGHT, SideWitnesses(Side.RIGHT, (), (Finding("scan_upside_down", "critical"),)), PLAIN)
+
+
+def test_doubts_come_from_the_active_segmentation() -> None:
+    note = Finding("joint_fused", "warn")
+    run = SegmentationRun("run-1", "threshold", "1", "cpu", (), (), (*TURNED, note))
+    case = Case(segmentations=(run,), active_segmentation="run-1", intake=Intake(side=Side.RIGHT))
+    assert witnesses_of(case) == SideWitnesses(Side.RIGHT, (), TURNED)
+    assert witnesses_of(replace(case, active_segmentation=None)).doubts == ()
 
 
 def test_tags_of_all_blocks_are_heard_and_empty_ones_say_nothing() -> None:
