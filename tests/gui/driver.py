@@ -218,4 +218,4 @@ def walk_the_road(window: RealWindow, side: str = "right", seen: Callable[[str],
     window.click("approve_primary")
     window.wait(lambda state: "files are in" in state["widgets"].get("notice", {}).get("text", ""), 180, "the files")
     seen("09-export")
-    return sorted((window.home / "SurgiPlan").rglob("*guide*.stl"))
+    return sorted((window.home / "SurgiPlan").rglob("*_guide_guide-*.stl"))

@@ -43,7 +43,7 @@ def test_by_mouse_alone_from_nothing_to_the_guide_of_the_command_line(screen: Sc
     subprocess.run(
         [sys.executable, "-m", "surgiplan_desktop", "demo", "-o", str(out), "--quiet"], env=environment, check=True, timeout=900
     )
-    others = sorted(out.rglob("*guide*.stl"))
+    others = sorted(out.rglob("*_guide_guide-*.stl"))
     assert [path.name for path in others] == [path.name for path in guides]
     assert guides[0].read_bytes() == others[0].read_bytes()
 

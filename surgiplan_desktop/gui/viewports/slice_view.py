@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
@@ -14,32 +13,14 @@ from surgiplan_desktop.base.arrays import FloatArray
 from surgiplan_desktop.base.spaces import Plane
 from surgiplan_desktop.gui.tools.base import GRAB_PX, Handle
 from surgiplan_desktop.gui.viewports.overlay import Overlay, handle_at
+from surgiplan_desktop.gui.viewports.slice_frame import ORIENTATIONS, SliceFrame
 from surgiplan_desktop.gui.viewports.stage import Stage
 from surgiplan_desktop.scene.contours import section_segments
-from surgiplan_desktop.scene.slices import OUTSIDE, SliceGrid, to_grey
+from surgiplan_desktop.scene.slices import OUTSIDE, to_grey
 from surgiplan_desktop.scene.wanted import Outline
 
 #: Marks and handles are drawn on slices that are nearer than this (mm).
 NEAR_MM: Final = 3.0
-
-
-@dataclass(frozen=True, slots=True)
-class Orientation:
-    """A slice direction: its name, LPS axis it runs along, and what right and down on the screen mean in LPS."""
-
-    name: str
-    axis: int
-    right: tuple[float, float, float]
-    down: tuple[float, float, float]
-    horizontal: str
-    vertical: str
-
-
-ORIENTATIONS: Final = {
-    "axial": Orientation("axial", 2, (1, 0, 0), (0, 1, 0), "plane/coronal", "plane/sagittal"),
-    "coronal": Orientation("coronal", 1, (1, 0, 0), (0, 0, -1), "plane/axial", "plane/sagittal"),
-    "sagittal": Orientation("sagittal", 0, (0, 1, 0), (0, 0, -1), "plane/axial", "plane/coronal"),
-}
 
 
 class SliceView(QWidget):
@@ -51,14 +32,7 @@ class SliceView(QWidget):
         super().__init__(parent)
         self._stage = stage
         self.orientation = ORIENTATIONS[orientation]
-        self._right = np.array(self.orientation.right, dtype=np.float64)
-        self._down = np.array(self.orientation.down, dtype=np.float64)
-        self._normal = np.eye(3)[self.orientation.axis]
-        self._centre = np.zeros(3)
-        self._mm_per_px = 1.0
-        self._fitted = False
-        self._span_mm: float | None = None  # what a resize keeps in view; None and not _auto: the scale stays
-        self._auto = True  # shows the whole scan at every size, until something is brought into view
+        self._frame = SliceFrame(self.orientation)
         self._values: np.ndarray | None = None
         self._value_key: tuple[object, ...] = ()
         self._image = QImage()
@@ -87,52 +61,26 @@ class SliceView(QWidget):
 
     def to_screen(self, points: FloatArray) -> FloatArray:
         """LPS points (n, 3) to px (n, 2)."""
-        relative = np.atleast_2d(points) - self._centre
-        middle = np.array([self.width() / 2.0, self.height() / 2.0])
-        return np.c_[relative @ self._right, relative @ self._down] / self._mm_per_px + middle
+        return self._frame.to_screen(points)
 
-    def to_lps(self, x: float, y: float) -> FloatArray:
+    def to_lps(self, at: QPointF) -> FloatArray:
         """Return the LPS point of the slice under a px."""
-        point = (
-            self._centre
-            + self._right * ((x - self.width() / 2.0) * self._mm_per_px)
-            + self._down * ((y - self.height() / 2.0) * self._mm_per_px)
-        )
-        point[self.orientation.axis] = self.position
-        return point
+        return self._frame.to_lps(at.x(), at.y(), self.position)
 
     def fit(self) -> None:
         """Show the whole scan."""
-        self._auto = True
-        bounds = self._stage.bounds
-        if bounds is None or self.width() < 10:
-            return
-        low, high = bounds
-        size = high - low
-        across, along = abs(float(self._right @ size)), abs(float(self._down @ size))
-        self._centre = (low + high) / 2.0
-        self._mm_per_px = max(across / max(self.width() - 16, 1), along / max(self.height() - 16, 1), 0.02)
-        self._fitted = True
+        self._frame.fit(self._stage.bounds)
         self.update()
 
     def focus_on(self, point_lps: FloatArray, span_mm: float) -> None:
         """Centre a point and show a span of mm around it."""
-        self._auto = False
-        self._span_mm = span_mm
-        self._centre = np.array(point_lps, dtype=np.float64)
-        self._mm_per_px = span_mm / max(min(self.width(), self.height()), 50)
-        self._fitted = True
+        self._frame.focus_on(point_lps, span_mm)
         self.update()
 
     def zoom(self, factor: float, at: QPointF | None = None) -> None:
         """Zoom in by a factor (> 1 nearer); the point under ``at`` stays."""
-        self._auto = False
-        self._span_mm = None
         at = at or QPointF(self.width() / 2.0, self.height() / 2.0)
-        before = self.to_lps(at.x(), at.y())
-        self._mm_per_px = float(np.clip(self._mm_per_px / factor, 0.01, 10.0))
-        after = self.to_lps(at.x(), at.y())
-        self._centre = self._centre + before - after
+        self._frame.zoom(factor, at.x(), at.y())
         self.update()
 
     def scroll(self, slices: int) -> None:
@@ -161,8 +109,8 @@ class SliceView(QWidget):
             overlay.frame(f"plane/{self.orientation.name}", strong=False)
             painter.end()
             return
-        if not self._fitted:
-            self.fit()
+        if not self._frame.fitted:
+            self._frame.fit(self._stage.bounds)
         self._draw_grey(painter)
         if self._stage.bridge.session.view.contours:
             self._draw_outlines(painter)
@@ -180,18 +128,16 @@ class SliceView(QWidget):
         if sampler is None:
             return
         ratio = self.devicePixelRatioF()
-        width, height = round(self.width() * ratio), round(self.height() * ratio)
-        key = (id(sampler), width, height, self._mm_per_px, self.position, *self._centre)
+        grid = self._frame.grid(ratio, self.position)
+        key = (id(sampler), grid.width, grid.height, self._frame.mm_per_px, self.position, *self._frame.centre)
         if key != self._value_key:
-            step = self._mm_per_px / ratio
-            first = self.to_lps(0.5 / ratio, 0.5 / ratio)
-            self._values = sampler.sample(SliceGrid(first, self._right * step, self._down * step, width, height))
+            self._values = sampler.sample(grid)
             self._value_key = key
         window, level = self._stage.window_level
         image_key = (*key, window, level)
         if image_key != self._image_key and self._values is not None:
             grey = to_grey(self._values, window, level)
-            self._image = QImage(grey.tobytes(), width, height, width, QImage.Format.Format_Grayscale8).copy()
+            self._image = QImage(grey.tobytes(), grid.width, grid.height, grid.width, QImage.Format.Format_Grayscale8).copy()
             self._image.setDevicePixelRatio(ratio)
             self._image_key = image_key
         painter.drawImage(QPointF(0.0, 0.0), self._image)
@@ -202,7 +148,7 @@ class SliceView(QWidget):
         if kept is None or kept[0] is not outline.mesh:
             if len(self._sections) > 60:
                 self._sections.clear()
-            plane = Plane(self._normal * self.position, self._normal)
+            plane = Plane(self._frame.normal * self.position, self._frame.normal)
             kept = (outline.mesh, section_segments(outline.mesh, plane))
             self._sections[key] = kept
         return kept[1]
@@ -210,7 +156,7 @@ class SliceView(QWidget):
     def _draw_outlines(self, painter: QPainter) -> None:
         hovered = None
         if self._pointer is not None and self._press is None:
-            hovered = self._stage.bone_at(self.to_lps(self._pointer.x(), self._pointer.y()))
+            hovered = self._stage.bone_at(self.to_lps(self._pointer))
         for outline in self._stage.picture.outlines:
             segments = self._section(outline)
             if not len(segments):
@@ -269,8 +215,8 @@ class SliceView(QWidget):
             window, level = self._stage.window_level
             bottom.append((word("window_level", window=round(window), level=round(level)), "view/text"))
         overlay.corner(bottom, right=False, bottom=True)
-        overlay.letters(self._right, self._down)
-        overlay.scale_bar(self._mm_per_px)
+        overlay.letters(self._frame.right, self._frame.down)
+        overlay.scale_bar(self._frame.mm_per_px)
 
     def _probe(self, at: QPointF) -> str:
         ratio = self.devicePixelRatioF()
@@ -278,7 +224,7 @@ class SliceView(QWidget):
         if self._values is None or not (0 <= row < self._values.shape[0] and 0 <= column < self._values.shape[1]):
             return ""
         value = self._values[row, column]
-        bone = self._stage.bone_at(self.to_lps(at.x(), at.y()))
+        bone = self._stage.bone_at(self.to_lps(at))
         name = "" if bone is None else self._stage.bridge.word(f"side_{bone.side}") + " " + self._stage.bridge.word(bone.bone)
         return ("" if value == OUTSIDE else f"{value:.0f} HU  ") + name
 
@@ -289,17 +235,16 @@ class SliceView(QWidget):
         if event.button() == Qt.MouseButton.RightButton:
             self._press = ("window", at, self._stage.window_level)
         elif event.button() == Qt.MouseButton.MiddleButton or (event.button() == Qt.MouseButton.LeftButton and self._space):
-            self._auto = False
-            self._press = ("pan", at, self._centre.copy())
+            self._press = ("pan", at, self._frame.centre.copy())
             self.setCursor(Qt.CursorShape.ClosedHandCursor)
         elif event.button() == Qt.MouseButton.LeftButton and self._stage.bounds is not None:
             handle = self._handle_under(at)
             if handle is not None:
                 self._press = ("handle", at, handle)
                 self._stage.tool.press(handle.id)
-            elif not self._stage.tool.click(self.to_lps(at.x(), at.y())):
+            elif not self._stage.tool.click(self.to_lps(at)):
                 self._press = ("cross", at, None)
-                self._stage.look_at(self.to_lps(at.x(), at.y()))
+                self._stage.look_at(self.to_lps(at))
 
     def mouseMoveEvent(self, event: QMouseEvent) -> None:
         at = event.position()
@@ -315,13 +260,12 @@ class SliceView(QWidget):
             window, level = what
             self._stage.set_window_level(window + 4.0 * delta.x(), level - 4.0 * delta.y())
         elif kind == "pan":
-            self._centre = what - (self._right * delta.x() + self._down * delta.y()) * self._mm_per_px
+            self._frame.move(what, delta.x(), delta.y())
             self.update()
         elif kind == "cross":
-            self._stage.look_at(self.to_lps(at.x(), at.y()))
+            self._stage.look_at(self.to_lps(at))
         elif isinstance(what, Handle):
-            moved = what.point_lps + (self._right * delta.x() + self._down * delta.y()) * self._mm_per_px
-            self._stage.tool.drag(what.id, moved)
+            self._stage.tool.drag(what.id, what.point_lps + self._frame.shift(delta.x(), delta.y()))
 
     def mouseReleaseEvent(self, event: QMouseEvent) -> None:
         press, self._press = self._press, None
@@ -354,7 +298,7 @@ class SliceView(QWidget):
             self.setCursor(Qt.CursorShape.OpenHandCursor)
         elif shift and key in pans:
             x, y = pans[key]
-            self._centre = self._centre + (self._right * x + self._down * y) * 20.0 * self._mm_per_px
+            self._frame.move(self._frame.centre, -20.0 * x, -20.0 * y)
             self.update()
         elif key in {**steps, **ends}:
             self.scroll({**steps, **ends}[key])
@@ -380,10 +324,8 @@ class SliceView(QWidget):
 
     def resizeEvent(self, event: object) -> None:
         super().resizeEvent(event)
-        if self._auto:
-            self.fit()
-        elif self._span_mm is not None:
-            self._mm_per_px = self._span_mm / max(min(self.width(), self.height()), 50)
+        self._frame.resize(self.width(), self.height(), self._stage.bounds)
+        self.update()
 
     def _handle_under(self, at: QPointF) -> Handle | None:
         handles = self.handles_shown()
@@ -400,6 +342,6 @@ class SliceView(QWidget):
         return Qt.CursorShape.PointingHandCursor if self._hot is not None else Qt.CursorShape.ArrowCursor
 
     def _on_volumes(self) -> None:
-        self._fitted = False
+        self._frame.fitted = False
         self._sections.clear()
         self.update()
