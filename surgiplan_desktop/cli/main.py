@@ -5,13 +5,15 @@ from __future__ import annotations
 import argparse
 import logging
 import sys
+import traceback
 from collections.abc import Sequence
 from importlib import import_module
 from typing import NoReturn
 
 from surgiplan_desktop import __version__
 from surgiplan_desktop.app.texts import Texts, load_texts
-from surgiplan_desktop.base.errors import SurgiPlanError, UsageError
+from surgiplan_desktop.base.errors import ComputationError, SurgiPlanError, UsageError
+from surgiplan_desktop.base.paths import user_log_folder
 from surgiplan_desktop.base.progress import Cancelled
 from surgiplan_desktop.cli.command import Command
 from surgiplan_desktop.cli.console import Console
@@ -106,12 +108,28 @@ def run(arguments: Sequence[str]) -> int:
     except (Cancelled, KeyboardInterrupt):
         console.complain(texts.text("ui.cancelled"))
         return CANCELLED_EXIT_CODE
+    except Exception as error:  # noqa: BLE001 - the last place: a fault of the program is told and logged, never a bare trace
+        told = ComputationError("unexpected", kind=type(error).__name__, log=_logged(name))
+        _report(told, texts, console, json_wanted)
+        return told.exit_code
     if json_wanted:
         console.print_json(outcome.data)
     else:
         for line in outcome.lines:
             console.print(line)
     return outcome.exit_code
+
+
+def _logged(command: str) -> str:
+    """Append the fault being handled to the log in the user's folder; return the log's path, or why there is none."""
+    path = user_log_folder() / "command.log"
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with path.open("a", encoding="utf-8") as stream:
+            stream.write(f"surgiplan {__version__} {command}\n{traceback.format_exc()}\n")
+    except OSError as error:
+        return f"{path} ({error.strerror})"
+    return str(path)
 
 
 def _report(error: SurgiPlanError, texts: Texts, console: Console, json_wanted: bool) -> None:
