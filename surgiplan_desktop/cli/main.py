@@ -109,7 +109,7 @@ def run(arguments: Sequence[str]) -> int:
         console.complain(texts.text("ui.cancelled"))
         return CANCELLED_EXIT_CODE
     except Exception as error:  # noqa: BLE001 - the last place: a fault of the program is told and logged, never a bare trace
-        told = ComputationError("unexpected", kind=type(error).__name__, log=_logged(name))
+        told = ComputationError("unexpected_in_command", kind=type(error).__name__, log=_logged(name))
         _report(told, texts, console, json_wanted)
         return told.exit_code
     if json_wanted:

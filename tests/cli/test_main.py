@@ -45,6 +45,6 @@ def test_a_fault_of_the_program_is_told_and_logged(
     monkeypatch.setattr(main, "command_named", lambda _: command)
     assert main.run(["scan", "--json"]) == 5
     answer = capsys.readouterr()
-    assert json.loads(answer.out)["error"]["id"] == "unexpected"
+    assert json.loads(answer.out)["error"]["id"] == "unexpected_in_command"
     assert "Traceback" not in answer.err
     assert "secret detail" in (user_folder / "log" / "command.log").read_text()
