@@ -16,8 +16,8 @@ from surgiplan_desktop.model.anatomy import BoneId, BoneName, LandmarkId, Side
 from surgiplan_desktop.model.case import Case
 from surgiplan_desktop.model.mesh import Bone, Mesh
 from surgiplan_desktop.model.steps import GuideStep, ImplantStep, OsteotomyStep
-from surgiplan_desktop.planning.graph import bone_key, guide_key, implant_key, landmarks_key, osteotomy_key, pieces_key
-from surgiplan_desktop.planning.records import Guide, ImplantPlacement, Landmarks, OsteotomyPlan, Pieces
+from surgiplan_desktop.planning.graph import bone_key, guide_key, implant_key, landmarks_key, osteotomy_key, pieces_key, site_key
+from surgiplan_desktop.planning.records import Guide, ImplantPlacement, Landmarks, OsteotomyPlan, OsteotomySite, Pieces
 from surgiplan_desktop.scene.items import Item, Patch, Surface, Tubes
 
 #: Steps in which the planned correction is shown on the bones.
@@ -244,16 +244,24 @@ class PictureMaker:
 
     @staticmethod
     def _after_lines(results: Results, case: Case, side: Side) -> list[Line]:
+        """Return the planned weight-bearing line, and the proposed cut as a ghost where the user has moved it."""
         landmarks, _ = results(landmarks_key(side))
-        if not isinstance(landmarks, Landmarks):
-            return []
-        hip, ankle = landmarks.point("hip_centre"), landmarks.point("ankle_centre")
+        site, _ = results(site_key(side))
         lines = []
         for step in case.steps:
-            if isinstance(step, OsteotomyStep) and step.side is landmarks.side and hip is not None and ankle is not None:
-                plan, _ = results(osteotomy_key(step.id))
-                if isinstance(plan, OsteotomyPlan):
-                    lines.append(Line("planned_line", np.array([hip, plan.correction(ankle)]), "piece/moved"))
+            if not isinstance(step, OsteotomyStep) or step.side is not side:
+                continue
+            plan, _ = results(osteotomy_key(step.id))
+            if not isinstance(plan, OsteotomyPlan):
+                continue
+            hip, ankle = (
+                landmarks.point(name) if isinstance(landmarks, Landmarks) else None for name in ("hip_centre", "ankle_centre")
+            )
+            if hip is not None and ankle is not None:
+                lines.append(Line("planned_line", np.array([hip, plan.correction(ankle)]), "piece/moved"))
+            if isinstance(site, OsteotomySite) and (step.start_tibia is not None or step.hinge_tibia is not None):
+                ends = np.array([site.start_tibia, site.hinge_tibia])
+                lines.append(Line("proposed_cut", site.frame.to_lps(ends), "text/secondary", dashed=True))
         return lines
 
 
