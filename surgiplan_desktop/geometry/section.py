@@ -1,4 +1,4 @@
-"""Planar sections of meshes: closed outlines with area and centroid, and the bitangents of a projected outline."""
+"""Planar sections of meshes: closed outlines with area and centroid, the long axis and the bitangents of a projected outline."""
 
 from __future__ import annotations
 
@@ -105,6 +105,20 @@ def _outline(points: FloatArray, u: FloatArray, v: FloatArray) -> Outline:
     centre_u = float(((x + np.roll(x, -1)) * cross).sum()) / (6.0 * area)
     centre_v = float(((y + np.roll(y, -1)) * cross).sum()) / (6.0 * area)
     return Outline(points, area, origin + centre_u * u + centre_v * v)
+
+
+def hull_axis(points: FloatArray) -> FloatArray:
+    """Long axis (2,), unit, sign arbitrary, of the convex hull of points (n, 2): of the second moments of its area."""
+    corners = points[ConvexHull(points).vertices]
+    corners = corners - corners.mean(axis=0)
+    following = np.roll(corners, -1, axis=0)
+    cross = corners[:, 0] * following[:, 1] - following[:, 0] * corners[:, 1]
+    sums = corners + following
+    area = float(cross.sum()) / 2.0
+    centre = cross @ sums / (6.0 * area)
+    moments = sum(np.einsum("m,mi,mj->ij", cross, item, item) for item in (sums, corners, following)) / (24.0 * area)
+    axis: FloatArray = np.linalg.eigh(moments - np.outer(centre, centre))[1][:, 1]
+    return axis
 
 
 def bridge(points: FloatArray, outward: FloatArray, *, across: float | None = None) -> tuple[int, int] | None:

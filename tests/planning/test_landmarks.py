@@ -12,6 +12,9 @@ from surgiplan_desktop.model.anatomy import LANDMARKS, BoneName, Side
 from surgiplan_desktop.model.case import Finding
 from surgiplan_desktop.planning.landmarks.femur import find_femur
 from surgiplan_desktop.planning.landmarks.merge import merge_landmarks
+from surgiplan_desktop.planning.landmarks.plateau import Plateau, find_plateau
+from surgiplan_desktop.planning.landmarks.spines import find_spines
+from surgiplan_desktop.planning.landmarks.surface import BoneSurface, bone_surface
 from surgiplan_desktop.planning.landmarks.tibia import find_tibia
 from surgiplan_desktop.planning.measures import measure_points
 from surgiplan_desktop.planning.records import Landmarks, Measures
@@ -79,6 +82,43 @@ def test_tibia_of_known_shape(side: Side) -> None:
     assert measures.number("slope_lateral") == pytest.approx(7.0, abs=0.3)
     assert at(landmarks, "medial_malleolus")[0] * sign < -12.0
     assert at(landmarks, "tibial_tuberosity")[1] < -20.0
+
+
+def test_the_plateau_does_not_depend_on_where_the_ankle_is() -> None:
+    """As an osteotomy below it moves the ankle, and with it the long axis."""
+    surface = bone_surface(shape("tibia").bone)
+    head = surface.crop(surface.heights(np.array([0.0, 0.0, 1.0])) > -60.0)
+    up, lateral, anterior = np.array([0.0, 0.0, 1.0]), np.array([-1.0, 0.0, 0.0]), np.array([0.0, -1.0, 0.0])
+    plain = find_plateau(head, up, lateral, anterior)
+    assert plain is not None
+    for axis in (anterior, lateral, up):
+        for angle in (-10.0, 10.0):
+            turn = rotation_about(np.zeros(3), axis, angle)
+            found = find_plateau(head, turn.directions(up), turn.directions(lateral), turn.directions(anterior))
+            assert found is not None
+            for patch, same in ((found.medial, plain.medial), (found.lateral, plain.lateral)):
+                assert patch is not None
+                assert same is not None
+                assert np.linalg.norm(patch.centre - same.centre) < 0.05
+            assert found.to_lateral == pytest.approx(plain.to_lateral, abs=1e-3)
+
+
+def test_a_spine_that_is_a_shoulder_of_the_other_is_found() -> None:
+    steps = np.arange(-36.0, 37.0, 1.0)
+    x, y = (item.ravel() for item in np.meshgrid(steps, steps[np.abs(steps) < 25.0]))
+    medial = 10.0 * np.exp(-((x + 6.0) ** 2 + y**2) / 60.0)
+    # falls steadily from the medial tip, then steeply at 9 mm: its edge is round, and the tip on it
+    ridge = (7.2 - 0.06 * x) / (1.0 + np.exp(np.clip((np.abs(x) - 9.0) / 0.8, -50.0, 50.0))) * np.exp(-(y**2) / 60.0)
+    vertices = np.column_stack([x, y, np.maximum(medial, ridge)])
+    empty, ones = np.zeros((0, 3)), np.ones(len(x))
+    up = np.tile([0.0, 0.0, 1.0], (len(x), 1))
+    surface = BoneSurface(vertices, np.zeros((0, 3), dtype=np.int32), up, ones, ones > 0, empty, empty, np.zeros(0))
+    plateau = Plateau(np.zeros(3), up[0], np.array([1.0, 0, 0]), np.array([0, 1.0, 0]), 0.0, np.zeros(3), 36.0, 24.0, None, None)
+    first, second = find_spines(surface, plateau)
+    assert first == pytest.approx([-6.0, 0.0, 10.0], abs=1.0)
+    assert second is not None
+    assert second[0] == pytest.approx(5.0, abs=1.5)
+    assert second[1] == pytest.approx(0.0, abs=0.5)
 
 
 def test_every_landmark_has_an_entry_with_point_or_reason() -> None:

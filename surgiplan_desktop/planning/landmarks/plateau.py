@@ -1,20 +1,19 @@
-"""The proximal tibia: plateau patches, edges, spines, posterior rim and tuberosity (clinical.md A.1)."""
+"""The proximal tibia: plateau patches, edges, posterior rim and tuberosity (clinical.md A.1)."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from itertools import combinations
 from types import MappingProxyType
 
 import numpy as np
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
-from scipy.spatial import cKDTree
 
 from surgiplan_desktop.base.arrays import AnyArray, BoolArray, FloatArray, frozen
 from surgiplan_desktop.geometry.fit import FittedLine, FittedPlane, fit_plane, fit_plane_robust
-from surgiplan_desktop.planning.landmarks.extremes import bitangent, extreme, refined_extreme
+from surgiplan_desktop.geometry.section import hull_axis, plane_basis
+from surgiplan_desktop.planning.landmarks.extremes import bitangent, extreme
 from surgiplan_desktop.planning.landmarks.surface import BoneSurface
 
 #: Articular surface faces proximal within this angle (clinical.md A.1).
@@ -22,14 +21,17 @@ FACING_DEG = 35.0
 _RIM_MM = 10.0
 _MIN_PATCH_MM2 = 300.0
 _MAX_RMS_MM = 2.0
+_FEWEST_FACING = 60
+#: Articular surface lies within this of the plateau's plane.
+_LAYER_MM = 15.0
+#: The plateau's own axes are found when a round turns none of them by more than this (chord of the unit vectors).
+_STILL = 1e-5
+_MOST_ROUNDS = 20
 #: The inner part of a facet, free of rim and spine: ellipse in shares of the plateau's half width and half depth.
 _FACET_CENTRE = 0.6
 _FACET_HALF = (0.32, 0.7)
 #: Front and rear rim are taken within this of the plateau's plane: deeper, the front of the bone runs out to the tuberosity.
 _FACET_RIM_MM = 5.0
-_SPINE_HEIGHT_MM = (2.0, 16.0)
-_SPINE_REACH_MM = 3.5
-_SPINES_APART_MM = (4.0, 22.0)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -45,10 +47,16 @@ class Patch:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Plateau:
-    """The tibial plateau: plane over both patches, the ellipse of its rim, and both patches (None: not found)."""
+    """The tibial plateau: plane over both patches, the ellipse of its rim, and both patches (None: not found).
+
+    ``to_lateral`` and ``to_anterior`` are the plateau's own axes: in its plane, along its width.
+    Nothing here depends on where the ankle is, so that an osteotomy below leaves the plateau what it was.
+    """
 
     point: FloatArray
     normal: FloatArray
+    to_lateral: FloatArray
+    to_anterior: FloatArray
     rms: float
     centre: FloatArray
     half_width: float
@@ -106,37 +114,79 @@ def anterior_direction(
 
 
 def find_plateau(surface: BoneSurface, up: FloatArray, lateral: FloatArray, anterior: FloatArray) -> Plateau | None:
-    """Plane, rim ellipse and patches of the plateau; None when no plateau faces ``up``."""
-    heights = surface.heights(up)
-    top = float(heights.max())
-    facing = surface.real & (surface.normals @ up > np.cos(np.radians(FACING_DEG))) & (heights > top - 30.0)
-    if np.count_nonzero(facing) < 60:
+    """Plane, axes, rim ellipse and patches of the plateau; None when no plateau faces ``up``.
+
+    The axes given are a start: what faces the plateau, where its rim lies and which way its patches run is asked again in the
+    plateau's own axes until nothing moves.
+    """
+    plane = _first_plane(surface, up)
+    if plane is None:
         return None
-    index = np.flatnonzero(facing)
-    plane = fit_plane_robust(surface.vertices[index], surface.areas[index], up, band_mm=3.0)
+    anterior_sign = float(np.sign(np.cross(up, lateral) @ anterior))
+    found: Plateau | None = None
+    for _ in range(_MOST_ROUNDS):
+        found = _plateau_on(surface, plane, lateral, anterior_sign)
+        if found is None:
+            return None
+        turned = float(np.linalg.norm(found.normal - plane.normal))
+        sunk = abs(float((found.point - plane.point) @ plane.normal))
+        plane, lateral = FittedPlane(found.point, found.normal, found.rms, plane.inliers), found.to_lateral
+        if turned < _STILL and sunk < 1e-3:
+            break
+    return found
+
+
+def _first_plane(surface: BoneSurface, up: FloatArray) -> FittedPlane | None:
+    """Plane through the densest layer of what faces ``up`` at the top of the bone."""
+    heights = surface.heights(up)
+    index = np.flatnonzero(_facing(surface, up) & (heights > heights.max() - 30.0))
+    if len(index) < _FEWEST_FACING:
+        return None
+    return fit_plane_robust(surface.vertices[index], surface.areas[index], up, band_mm=3.0)
+
+
+def _facing(surface: BoneSurface, normal: FloatArray) -> BoolArray:
+    facing: BoolArray = surface.real & (surface.normals @ normal > np.cos(np.radians(FACING_DEG)))
+    return facing
+
+
+def _width_direction(points: FloatArray, normal: FloatArray, lateral: FloatArray) -> FloatArray:
+    """Long axis (unit, towards ``lateral``) of the silhouette of points seen along ``normal``.
+
+    Of the area of its hull, which does not care, as a tangent does, which of two bulges at the back stands out by a hair more.
+    """
+    u, v = plane_basis(normal)
+    along = hull_axis(points @ np.column_stack([u, v]))
+    width: FloatArray = along[0] * u + along[1] * v
+    return width if float(width @ lateral) > 0.0 else -width
+
+
+def _plateau_on(surface: BoneSurface, plane: FittedPlane, towards: FloatArray, anterior_sign: float) -> Plateau | None:
+    """Rim and patches as they are seen on a plane of the plateau, and the plane through both patches."""
+    level = (surface.vertices - plane.point) @ plane.normal
+    index = np.flatnonzero(_facing(surface, plane.normal) & (np.abs(level) < _LAYER_MM))
+    if len(index) < _FEWEST_FACING:
+        return None
     # the rim is the silhouette of what lies within 10 mm below the plane: widest level on either side, however it is tilted
-    near = surface.vertices[surface.real & ((surface.vertices - plane.point) @ plane.normal > -_RIM_MM)]
+    near = surface.vertices[surface.real & (level > -_RIM_MM)]
+    lateral = _width_direction(near, plane.normal, towards)
+    anterior = anterior_sign * np.cross(plane.normal, lateral)
     across, along = near @ lateral, near @ anterior
     half_width, half_depth = 0.5 * float(np.ptp(across)), 0.5 * float(np.ptp(along))
     if half_width < 15.0 or half_depth < 10.0:
         return None
     centre = plane.point + (0.5 * float(across.max() + across.min()) - float(plane.point @ lateral)) * lateral
     centre = centre + (0.5 * float(along.max() + along.min()) - float(plane.point @ anterior)) * anterior
-    for _ in range(3):
-        patches = [
-            _patch(surface, index, plane, centre, sign * lateral, anterior, half_width, half_depth) for sign in (-1.0, 1.0)
-        ]
-        members = [inside for inside, _ in patches if inside is not None]
-        if not members:
-            return None
-        union = np.concatenate(members)
-        refit = fit_plane(surface.vertices[union], surface.areas[union])
-        normal = refit.normal if float(refit.normal @ up) > 0 else -refit.normal
-        moved = float(np.linalg.norm(normal - plane.normal))
-        plane = FittedPlane(refit.point, normal, refit.rms, refit.inliers)
-        if moved < 1e-5:
-            break
-    return Plateau(plane.point, plane.normal, plane.rms, centre, half_width, half_depth, patches[0][1], patches[1][1])
+    patches = [_patch(surface, index, plane, centre, sign * lateral, anterior, half_width, half_depth) for sign in (-1.0, 1.0)]
+    members = [inside for inside, _ in patches if inside is not None]
+    if not members:
+        return None
+    union = np.concatenate(members)
+    refit = fit_plane(surface.vertices[union], surface.areas[union])
+    normal = refit.normal if float(refit.normal @ plane.normal) > 0 else -refit.normal
+    return Plateau(
+        refit.point, normal, lateral, anterior, refit.rms, centre, half_width, half_depth, patches[0][1], patches[1][1]
+    )
 
 
 def _patch(
@@ -231,48 +281,7 @@ def largest_piece(surface: BoneSurface, region: BoolArray) -> BoolArray:
     return result
 
 
-def find_spines(
-    surface: BoneSurface, plateau: Plateau, lateral: FloatArray, anterior: FloatArray
-) -> tuple[FloatArray | None, FloatArray | None]:
-    """Tips of the medial and lateral intercondylar tubercles: the two peaks of the ridge in the central 40 % of the width."""
-    height = (surface.vertices - plateau.point) @ plateau.normal
-    u = (surface.vertices - plateau.centre) @ lateral
-    v = (surface.vertices - plateau.centre) @ anterior
-    region = surface.real & (np.abs(u) < 0.42 * plateau.half_width) & (np.abs(v) < 0.6 * plateau.half_depth) & (height > -2.0)
-    index = np.flatnonzero(region)
-    if len(index) < 30:
-        return None, None
-    # a tip is higher than everything within a few millimetres; the tips lie one behind the other on some bones, so a profile
-    # from the front would hide one
-    around = np.flatnonzero(surface.real & (np.abs(u) < 0.6 * plateau.half_width) & (height > -6.0))
-    tree = cKDTree(surface.vertices[around])
-    tips = []
-    for candidate in index[np.argsort(-height[index], kind="stable")]:
-        if height[candidate] < _SPINE_HEIGHT_MM[0]:
-            break
-        near = around[tree.query_ball_point(surface.vertices[candidate], _SPINE_REACH_MM)]
-        if height[candidate] >= height[near].max():
-            tips.append(candidate)
-    pairs = [
-        (first, second)
-        for first, second in combinations(tips[:8], 2)
-        if _SPINES_APART_MM[0] <= abs(u[first] - u[second]) <= _SPINES_APART_MM[1]
-    ]
-    if not pairs:
-        return None, None
-    pair = max(pairs, key=lambda item: float(height[item[0]] + height[item[1]]))
-    if max(height[pair[0]], height[pair[1]]) > _SPINE_HEIGHT_MM[1]:
-        return None, None
-    medial, lateral_tip = sorted(pair, key=lambda item: float(u[item]))
-    return _refined_tip(surface, medial, plateau.normal), _refined_tip(surface, lateral_tip, plateau.normal)
-
-
-def _refined_tip(surface: BoneSurface, vertex: int, outward: FloatArray) -> FloatArray:
-    region = np.linalg.norm(surface.vertices - surface.vertices[vertex], axis=1) < 8.0
-    return refined_extreme(surface, region, surface.vertices[vertex], outward, radius_mm=2.5)[0]
-
-
-def find_edges(surface: BoneSurface, plateau: Plateau, lateral: FloatArray) -> tuple[FloatArray, FloatArray] | None:
+def find_edges(surface: BoneSurface, plateau: Plateau) -> tuple[FloatArray, FloatArray] | None:
     """Medial and lateral ends of the joint line: extremes of the rim, dropped on the line through both patch centroids."""
     if plateau.medial is None or plateau.lateral is None:
         return None
@@ -281,7 +290,7 @@ def find_edges(surface: BoneSurface, plateau: Plateau, lateral: FloatArray) -> t
     start, line = plateau.medial.centre, plateau.lateral.centre - plateau.medial.centre
     line = line / np.linalg.norm(line)
     ends = []
-    for outward in (-lateral, lateral):
+    for outward in (-plateau.to_lateral, plateau.to_lateral):
         tip = extreme(surface, region, outward)
         if tip is None:
             return None

@@ -16,6 +16,7 @@ from surgiplan_desktop.model.mesh import Bone
 from surgiplan_desktop.planning.landmarks import ankle, plateau
 from surgiplan_desktop.planning.landmarks.fibula import find_fibula
 from surgiplan_desktop.planning.landmarks.found import Found, add, bone_missing, complete, end_cut, miss, no_finder
+from surgiplan_desktop.planning.landmarks.spines import find_spines
 from surgiplan_desktop.planning.landmarks.surface import (
     BoneSurface,
     bone_surface,
@@ -56,13 +57,11 @@ class _Axes:
     lateral: FloatArray
     anterior: FloatArray
 
-    def turn(self, up: FloatArray, lateral: FloatArray, side_sign: int) -> float:
-        """Take a new long axis and (roughly) lateral direction; returns how far the axes turned (length of the chord)."""
+    def turn(self, up: FloatArray, lateral: FloatArray, side_sign: int) -> None:
+        """Take a new long axis and (roughly) lateral direction."""
         lateral = lateral - (lateral @ up) * up
         lateral = lateral / np.linalg.norm(lateral)
-        turned = max(float(np.linalg.norm(up - self.up)), float(np.linalg.norm(lateral - self.lateral)))
         self.up, self.lateral, self.anterior = up, lateral, side_sign * np.cross(up, lateral)
-        return turned
 
 
 def find_tibia(side: Side, tibia: Bone, fibula: Bone | None = None, *, progress: Progress = SILENT) -> Landmarks:
@@ -190,18 +189,14 @@ def _knee_end(
     """Plateau landmarks; turns ``axes`` into the bone's own (knee centre to ankle, posterior plateau line) on the way."""
     heights = surface.heights(axes.up)
     head = surface.crop(heights > heights.max() - 75.0)
-    for _ in range(8):
-        found_top = plateau.find_plateau(head, axes.up, axes.lateral, axes.anterior)
-        if found_top is None:
-            return None
-        top = found_top
-        spines = plateau.find_spines(head, top, axes.lateral, axes.anterior)
-        knee = _knee_centre(top, spines)
-        up = axes.up if foot is None or knee is None else (knee - foot.centre) / np.linalg.norm(knee - foot.centre)
-        rear = plateau.find_posterior(head, top, up, axes.lateral, axes.anterior)
-        lateral = axes.lateral if rear is None else rear[1] - rear[0]
-        if axes.turn(up, lateral, side.sign) < np.radians(0.005):
-            break
+    top = plateau.find_plateau(head, axes.up, axes.lateral, axes.anterior)
+    if top is None:
+        return None
+    spines = find_spines(head, top)
+    knee = _knee_centre(top, spines)
+    up = axes.up if foot is None or knee is None else (knee - foot.centre) / np.linalg.norm(knee - foot.centre)
+    rear = plateau.find_posterior(head, top, up, top.to_lateral, top.to_anterior)
+    axes.turn(up, top.to_lateral if rear is None else rear[1] - rear[0], side.sign)
     status: LandmarkStatus = "auto" if foot is not None else "estimated"
     if knee is not None:
         add(found, "tibial_knee_centre", knee, status="auto" if spines[0] is not None else "estimated")
@@ -211,7 +206,7 @@ def _knee_end(
     for landmark, patch in (("medial_plateau_centre", top.medial), ("lateral_plateau_centre", top.lateral)):
         if patch is not None:
             add(found, landmark, patch.centre, rms=patch.rms, n_points=patch.n_points)
-    edges = plateau.find_edges(head, top, axes.lateral)
+    edges = plateau.find_edges(head, top)
     if edges is not None:
         add(found, "medial_plateau_edge", edges[0])
         add(found, "lateral_plateau_edge", edges[1])
