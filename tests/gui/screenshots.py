@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 import sys
 import tempfile
 from pathlib import Path
@@ -13,13 +14,19 @@ TARGET = Path(__file__).resolve().parents[2] / "docs" / "screenshots"
 
 def main(target: Path = TARGET) -> None:
     """Walk the road once and keep a picture of each screen, then the other looks of the window."""
+
+    def keep(name: str) -> None:
+        path = target / f"{name}.png"
+        window.picture(path)
+        subprocess.run(["convert", str(path), "-colors", "255", str(path)], check=True)  # a third of the size
+
     with tempfile.TemporaryDirectory() as folder, Screen() as screen, RealWindow(screen, Path(folder)) as window:
-        walk_the_road(window, seen=lambda name: window.picture(target / f"{name}.png"))
+        walk_the_road(window, seen=keep)
         window.click("look_button")
-        window.picture(target / "10-light.png")
+        keep("10-light")
         window.click("look_button")
         window.click("palette_button")
-        window.picture(target / "11-palette.png")
+        keep("11-palette")
 
 
 if __name__ == "__main__":

@@ -107,7 +107,7 @@ class ApprovePanel(Panel):
         case = self.bridge.case
         if case.code and self._folder_for != case.code:
             self._folder_for = case.code
-            self._folder.setText(str(Path.home() / "SurgiPlan" / case.code))
+            self._folder.setText(f"~/SurgiPlan/{case.code}")
         step = guide_of(self.bridge)
         guide = None if step is None else self.bridge.value(guide_key(step.id))
         ready = step is not None and self.bridge.ready(guide_key(step.id))

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import shutil
-import tempfile
 from dataclasses import replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from PySide6.QtWidgets import QButtonGroup, QCheckBox, QFileDialog, QHBoxLayout, QVBoxLayout, QWidget
 
@@ -34,7 +33,7 @@ class StudyPanel(Panel):
     def build(self) -> None:
         self._result: ScanResult | None = None
         self._boxes: list[tuple[QCheckBox, Series]] = []
-        self._temporary: Path | None = None
+        self._temporary: TemporaryDirectory[str] | None = None
         self._build_request()
         self._build_source()
         self._found = QVBoxLayout()
@@ -113,8 +112,8 @@ class StudyPanel(Panel):
         if side is None or self.busy:
             return
         self._forget()
-        self._temporary = Path(tempfile.mkdtemp(prefix="surgiplan-demo-"))
-        self.work("making_demo", write_demo_leg, side, self._temporary / "leg", on_value=self.scan, lane="process")
+        self._temporary = TemporaryDirectory(prefix="surgiplan-demo-", ignore_cleanup_errors=True)
+        self.work("making_demo", write_demo_leg, side, Path(self._temporary.name) / "leg", on_value=self.scan, lane="process")
 
     def scan(self, path: Path) -> None:
         """Look what is in a folder or file."""
@@ -275,6 +274,6 @@ class StudyPanel(Panel):
         self._boxes = []
         clear(self._found)
         if self._temporary is not None:
-            shutil.rmtree(self._temporary, ignore_errors=True)
+            self._temporary.cleanup()
             self._temporary = None
         self._late.start()
