@@ -67,7 +67,8 @@ def read_bones(
     UsageError
         ``no_meshes``.
     InputDataError
-        From reading and checking each file, naming it; ``mesh_side`` when fibula and tibia contradict side or space.
+        From reading and checking each file, naming it; ``mesh_twice`` when two bones are one mesh,
+        ``mesh_side`` when fibula and tibia contradict side or space.
     """
     if not files:
         raise UsageError("no_meshes")
@@ -78,7 +79,10 @@ def read_bones(
         raw = read_mesh(path)
         bone = BoneId(side, name)
         placed = Mesh(to_lps(raw.vertices * MM_PER_UNIT[unit]), raw.faces)
-        mesh, turned = check_bone_mesh(bone, placed, str(path))
+        mesh, turned = check_bone_mesh(bone, placed, str(path), unit)
+        for other in read:
+            if np.array_equal(other.mesh.vertices, mesh.vertices) and len(other.mesh.faces) == len(mesh.faces):
+                raise InputDataError("mesh_twice", file=path, bone=str(name), other=str(other.bone.bone))
         findings = (Finding("mesh_turned", "note", (("bone", str(name)),)),) if turned else ()
         read.append(ReadBone(bone, mesh, path.name, findings))
     progress.step(1, 1, "reading_meshes")

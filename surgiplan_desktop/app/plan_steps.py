@@ -63,7 +63,7 @@ def chosen_side(case: Case, side: Side | None) -> Side:
             raise InputDataError("bone_not_there", bone="tibia")
         side = case.sides[0]
     if side not in case.sides:
-        raise UsageError("side_not_there", side=side.value, sides=", ".join(item.value for item in case.sides) or "-")
+        raise UsageError("side_not_there", side=side.value, sides=", ".join(item.value for item in case.sides) or "none")
     if BoneId(side, BoneName.TIBIA) not in case.bones:
         raise InputDataError("bone_not_there", bone=f"{side.value} tibia")
     return side
@@ -153,7 +153,7 @@ def put_implant(
         osteotomy = present.osteotomy if present is not None and present.osteotomy else _osteotomy_of(session, side, step_id)
     elif step_id is not None and present is None:
         known = ", ".join(step.id for step in session.case.steps if isinstance(step, ImplantStep))
-        raise UsageError("step_unknown", kind="implant", step=step_id, known=known or "-")
+        raise UsageError("step_unknown", kind="implant", step=step_id, known=known or "none")
     step = present or ImplantStep(next_step_id(session.case, "implant"), side, catalogue.name, component.id)
     changed = replace(step, side=side, catalogue=catalogue.name, component=component.id, size=size, osteotomy=osteotomy)
     session.apply("Place implant", lambda case: put_step(case, changed))
@@ -165,7 +165,7 @@ def _osteotomy_of(session: Session, side: Side, step_id: StepId | None) -> StepI
     known = ", ".join(step.id for step in steps)
     if step_id is not None:
         if step_id not in {step.id for step in steps}:
-            raise UsageError("step_unknown", kind="osteotomy", step=step_id, known=known or "-")
+            raise UsageError("step_unknown", kind="osteotomy", step=step_id, known=known or "none")
         return step_id
     if not steps:
         raise UsageError("osteotomy_not_planned")
@@ -181,4 +181,4 @@ def _step(session: Session, step_id: StepId | None, kind: type[OsteotomyStep], n
         if step.id == step_id and isinstance(step, kind):
             return step
     known = ", ".join(step.id for step in session.case.steps if isinstance(step, kind))
-    raise UsageError("step_unknown", kind=name, step=step_id, known=known or "-")
+    raise UsageError("step_unknown", kind=name, step=step_id, known=known or "none")

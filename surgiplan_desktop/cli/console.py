@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import sys
 import time
@@ -18,6 +19,8 @@ class Console:
         self._quiet = quiet
         self._out = out or sys.stdout
         self._err = err or sys.stderr
+        for stream in (self._out, self._err):
+            _never_refusing(stream)
         self._last_time = 0.0
         self._last_line = ""
 
@@ -53,6 +56,18 @@ class Console:
         """Write a line of the result to standard output."""
         self._out.write(line + "\n")
 
+    def flush(self) -> None:
+        """Send on what was printed, so that a reader who is gone shows here and not when the program has ended."""
+        self._out.flush()
+
     def print_json(self, data: dict[str, object]) -> None:
         """Write the one JSON object to standard output. NaN and infinity are a programming error and refused."""
-        self._out.write(json.dumps(data, ensure_ascii=False, allow_nan=False) + "\n")
+        # escapes where the stream is not UTF-8 (a pipe on Windows): the same JSON for every reader
+        plain = (self._out.encoding or "utf-8").lower().replace("-", "") != "utf8"
+        self._out.write(json.dumps(data, ensure_ascii=plain, allow_nan=False) + "\n")
+
+
+def _never_refusing(stream: TextIO) -> None:
+    """Let a stream write letters that its encoding lacks as escapes: a name in Turkish or Chinese must not end a command."""
+    if isinstance(stream, io.TextIOWrapper):
+        stream.reconfigure(errors="backslashreplace")

@@ -4,19 +4,22 @@ from __future__ import annotations
 
 import argparse
 import logging
+import os
 import sys
 import traceback
 from collections.abc import Sequence
 from importlib import import_module
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from surgiplan_desktop import __version__
 from surgiplan_desktop.app.texts import Texts, load_texts
 from surgiplan_desktop.base.errors import ComputationError, SurgiPlanError, UsageError
 from surgiplan_desktop.base.paths import user_log_folder
 from surgiplan_desktop.base.progress import Cancelled
-from surgiplan_desktop.cli.command import Command
+from surgiplan_desktop.cli.command import Command, Outcome
 from surgiplan_desktop.cli.console import Console
+from surgiplan_desktop.cli.numbers import NEGATIVE
+from surgiplan_desktop.cli.session import CASE_SUFFIX
 
 #: Commands in the order of the help; each is a module of ``cli.commands`` with a ``COMMAND``, imported only when it is named.
 COMMANDS: dict[str, str] = {
@@ -45,6 +48,11 @@ _MODULES = {"import": "import_"}
 
 class _Parser(argparse.ArgumentParser):
     """Raises instead of exiting, so that ``--json`` answers wrong usage in JSON too."""
+
+    def __init__(self, **settings: Any) -> None:
+        # abbreviated options would change their meaning when an option is added
+        super().__init__(allow_abbrev=False, **settings)
+        self._negative_number_matcher = NEGATIVE
 
     def error(self, message: str) -> NoReturn:
         raise UsageError("usage", detail=message, message=message, command=self.prog)
@@ -98,6 +106,8 @@ def run(arguments: Sequence[str]) -> int:
         if name in NOT_YET:
             raise UsageError("not_in_this_version", command=name)
         if name not in COMMANDS:
+            if name.endswith(CASE_SUFFIX):
+                raise UsageError("command_is_case", command=name)
             raise UsageError("unknown_command", command=name)
         command = command_named(name)
         options = _parser_of(command).parse_args(rest)
@@ -106,18 +116,42 @@ def run(arguments: Sequence[str]) -> int:
         _report(error, texts, console, json_wanted)
         return error.exit_code
     except (Cancelled, KeyboardInterrupt):
-        console.complain(texts.text("ui.cancelled"))
+        _report(UsageError("cancelled"), texts, console, json_wanted)
         return CANCELLED_EXIT_CODE
+    except BrokenPipeError:
+        return _reader_gone()
     except Exception as error:  # noqa: BLE001 - the last place: a fault of the program is told and logged, never a bare trace
-        told = ComputationError("unexpected_in_command", kind=type(error).__name__, log=_logged(name))
+        told = _told(error, name)
         _report(told, texts, console, json_wanted)
         return told.exit_code
+    try:
+        _print(outcome, console, json_wanted)
+    except BrokenPipeError:
+        return _reader_gone()
+    return outcome.exit_code
+
+
+def _print(outcome: Outcome, console: Console, json_wanted: bool) -> None:
     if json_wanted:
         console.print_json(outcome.data)
     else:
         for line in outcome.lines:
             console.print(line)
-    return outcome.exit_code
+    console.flush()
+
+
+def _reader_gone() -> int:
+    """End without a word when who reads our output has left, as ``head`` does after ten lines."""
+    # the interpreter flushes once more when it leaves: let that go nowhere
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return 0
+
+
+def _told(error: Exception, command: str) -> SurgiPlanError:
+    """Return what to tell of an error that no layer foresaw: one of paths and disks by its file, any other as our fault."""
+    if isinstance(error, OSError) and error.strerror and error.filename is not None:
+        return UsageError("system_refused", file=str(error.filename), reason=error.strerror)
+    return ComputationError("unexpected_in_command", kind=type(error).__name__, log=_logged(command))
 
 
 def _logged(command: str) -> str:

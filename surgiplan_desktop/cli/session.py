@@ -55,10 +55,23 @@ def check_case_output(path: Path, force: bool) -> Path:
     """Like :func:`check_output` for a case file; the suffix is added when it lacks."""
     if path.suffix != CASE_SUFFIX:
         path = path.with_name(path.name + CASE_SUFFIX)
-    path = check_output(path, force)
-    if path.is_dir():
-        raise UsageError("output_exists", file=path)
-    return path
+    return check_output_file(path, force)
+
+
+def check_output_file(path: Path, force: bool, *, source: Path | None = None) -> Path:
+    """Like :func:`check_output` for a file: a folder of that name, and the ``source`` it is made from, are never replaced.
+
+    Raises
+    ------
+    UsageError
+        Also ``output_is_folder`` and ``output_is_input``.
+    """
+    target = path.expanduser().resolve()
+    if target.is_dir():
+        raise UsageError("output_is_folder", file=target)
+    if source is not None and target == source.expanduser().resolve():
+        raise UsageError("output_is_input", file=target)
+    return check_output(target, force)
 
 
 @contextmanager

@@ -29,10 +29,12 @@ def read_mesh(path: Path) -> Mesh:
     Raises
     ------
     InputDataError
-        ``not_found``, ``unreadable_file``, ``mesh_format_unknown`` or ``not_a_mesh``; each names the file.
+        ``not_found``, ``mesh_is_folder``, ``unreadable_file``, ``mesh_format_unknown`` or ``not_a_mesh``; each names the file.
     """
     path = Path(path)
     parser = _PARSERS.get(path.suffix.lower())
+    if path.is_dir():
+        raise InputDataError("mesh_is_folder", file=path)
     if not path.is_file():
         raise InputDataError("not_found", file=path)
     if parser is None:

@@ -49,8 +49,10 @@ def plausible_units(bone: BoneName, length: float) -> tuple[str, ...]:
     return tuple(unit for unit, factor in MM_PER_UNIT.items() if low <= length * factor <= high)
 
 
-def check_bone_mesh(bone: BoneId, mesh: Mesh, file: str) -> tuple[Mesh, bool]:
+def check_bone_mesh(bone: BoneId, mesh: Mesh, file: str, unit: str = "mm") -> tuple[Mesh, bool]:
     """Check that a mesh in LPS mm is a solid that can be this bone; turn it if it is inside out.
+
+    ``unit`` is the one the file was said to be in: the error names the others that would fit.
 
     Returns
     -------
@@ -73,7 +75,7 @@ def check_bone_mesh(bone: BoneId, mesh: Mesh, file: str) -> tuple[Mesh, bool]:
     length = length_mm(mesh.vertices)
     low, high = PLAUSIBLE_LENGTH_MM[bone.bone]
     if not low <= length <= high:
-        likely = ", ".join(unit for unit in plausible_units(bone.bone, length) if unit != "mm") or "-"
+        likely = ", ".join(other for other in plausible_units(bone.bone, length / MM_PER_UNIT[unit]) if other != unit) or "none"
         raise InputDataError(
             "mesh_size", file=file, bone=str(bone.bone), length_mm=round(length, 3), low=low, high=high, likely=likely
         )

@@ -8,6 +8,7 @@ from surgiplan_desktop.app.build_guide import describe_guide, guide_of, osteotom
 from surgiplan_desktop.base.errors import UsageError
 from surgiplan_desktop.cli.command import Command, Outcome
 from surgiplan_desktop.cli.console import Console
+from surgiplan_desktop.cli.numbers import number
 from surgiplan_desktop.cli.session import add_case_argument, open_for_command
 
 _PLAN_CHECK_FAILED = 4
@@ -25,7 +26,7 @@ def _add_arguments(parser: argparse.ArgumentParser) -> None:
         "--step", metavar="ID", help="the osteotomy to build for, such as mowhto-1 (needed when there are several)"
     )
     for name, (_, low, high, text) in _OPTIONS.items():
-        parser.add_argument(f"--{name}", metavar="MM", type=float, help=f"{text}, {low:g} to {high:g} mm")
+        parser.add_argument(f"--{name}", metavar="MM", type=number, help=f"{text}, {low:g} to {high:g} mm")
     parser.add_argument("--revision", metavar="N", type=int, help="revision on the label")
 
 

@@ -6,6 +6,7 @@ import argparse
 from math import isfinite
 
 from surgiplan_desktop.app.describe_measures import leg_data, leg_lines
+from surgiplan_desktop.app.typed_points import check_landmark_point
 from surgiplan_desktop.base.errors import UsageError
 from surgiplan_desktop.cli.command import Command, Outcome
 from surgiplan_desktop.cli.console import Console
@@ -41,8 +42,9 @@ def _run(arguments: argparse.Namespace, console: Console) -> Outcome:
     point = (_coordinate(arguments.x), _coordinate(arguments.y), _coordinate(arguments.z))
     with open_for_command(console, arguments.case) as session:
         if side not in session.case.sides:
-            known = ", ".join(item.value for item in session.case.sides) or "-"
+            known = ", ".join(item.value for item in session.case.sides) or "none"
             raise UsageError("no_such_leg", file=arguments.case, side=side.value, known=known)
+        check_landmark_point(session, side, arguments.landmark, point, progress=console)
         session.apply(f"landmark {arguments.landmark}", lambda case: place_landmark(case, side, arguments.landmark, point))
         landmarks, measures = session.require(landmarks_key(side), measures_key(side), progress=console)
         data = {"legs": [leg_data(landmarks, measures, console.texts)], "files": [str(arguments.case.resolve())]}

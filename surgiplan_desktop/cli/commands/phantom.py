@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any, Final, TypeVar
 
 from surgiplan_desktop.app.make_phantom import truth_of, write_phantom
 from surgiplan_desktop.base.errors import UsageError
 from surgiplan_desktop.cli.command import Command, Outcome
 from surgiplan_desktop.cli.console import Console
+from surgiplan_desktop.cli.numbers import number
 from surgiplan_desktop.model.anatomy import Side
 from surgiplan_desktop.phantom.parameters import LegParameters, resolve_angles
 
@@ -16,21 +19,48 @@ _LATER = ("tilt", "syntax", "defect")
 _SHOWN = ("hka_deviation", "mldfa", "mpta", "jlca", "wbl", "slope_medial", "femoral_torsion", "tibial_torsion")
 
 
+_T = TypeVar("_T")
+#: The option behind each parameter of the phantom.
+_OPTION_OF: Final = {
+    "mldfa_deg": "--mldfa",
+    "mpta_deg": "--mpta",
+    "jlca_deg": "--jlca",
+    "slope_medial_deg": "--slope",
+    "slope_lateral_deg": "--slope",
+    "femoral_torsion_deg": "--femoral-torsion",
+    "tibial_torsion_deg": "--tibial-torsion",
+    "spacing": "--spacing",
+    "seed": "--seed",
+}
+
+
 def _add_arguments(parser: argparse.ArgumentParser) -> None:
     default = LegParameters()
     parser.add_argument("-o", "--output", required=True, metavar="DIR", help="folder to write to")
-    parser.add_argument("--side", choices=[str(side) for side in Side], default=str(Side.RIGHT))
-    parser.add_argument("--mldfa", type=float, metavar="DEG", help=f"80..95, default {default.mldfa_deg:g}")
-    parser.add_argument("--mpta", type=float, metavar="DEG", help=f"80..95, default {default.mpta_deg:g}")
-    parser.add_argument("--jlca", type=float, metavar="DEG", help=f"-2..6, opens laterally +, default {default.jlca_deg:g}")
-    parser.add_argument("--hka-deviation", type=float, metavar="DEG", help="varus -, valgus +; = MPTA - mLDFA - JLCA")
-    parser.add_argument("--slope", type=float, metavar="DEG", help=f"of both plateaus, default {default.slope_medial_deg:g}")
-    parser.add_argument("--femoral-torsion", type=float, metavar="DEG", default=default.femoral_torsion_deg)
-    parser.add_argument("--tibial-torsion", type=float, metavar="DEG", default=default.tibial_torsion_deg)
-    parser.add_argument("--spacing", type=float, metavar="MM", default=1.0, help="voxel edge, default 1.0")
+    parser.add_argument("--side", choices=[str(side) for side in Side], default=str(Side.RIGHT), help="default right")
+    parser.add_argument("--mldfa", type=number, metavar="DEG", help=f"80..95, default {default.mldfa_deg:g}")
+    parser.add_argument("--mpta", type=number, metavar="DEG", help=f"80..95, default {default.mpta_deg:g}")
+    parser.add_argument("--jlca", type=number, metavar="DEG", help=f"-2..6, opens laterally +, default {default.jlca_deg:g}")
+    parser.add_argument("--hka-deviation", type=number, metavar="DEG", help="varus -, valgus +; = MPTA - mLDFA - JLCA")
+    parser.add_argument("--slope", type=number, metavar="DEG", help=f"of both plateaus, default {default.slope_medial_deg:g}")
+    parser.add_argument(
+        "--femoral-torsion",
+        type=number,
+        metavar="DEG",
+        default=default.femoral_torsion_deg,
+        help=f"antetorsion +, default {default.femoral_torsion_deg:g}",
+    )
+    parser.add_argument(
+        "--tibial-torsion",
+        type=number,
+        metavar="DEG",
+        default=default.tibial_torsion_deg,
+        help=f"external +, default {default.tibial_torsion_deg:g}",
+    )
+    parser.add_argument("--spacing", type=number, metavar="MM", default=1.0, help="voxel edge, default 1.0")
     parser.add_argument("--seed", type=int, default=0, help="of shape and noise")
     parser.add_argument("--blocks", type=int, default=1, help="1 = whole leg, 3 = hip, knee and ankle")
-    parser.add_argument("--tilt", type=float, metavar="DEG", help="not in this version")
+    parser.add_argument("--tilt", type=number, metavar="DEG", help="not in this version")
     parser.add_argument("--syntax", metavar="NAME", help="not in this version")
     parser.add_argument("--defect", metavar="NAME", help="not in this version")
     parser.add_argument("--force", action="store_true", help="replace what is in the folder")
@@ -40,9 +70,9 @@ def _run(options: argparse.Namespace, console: Console) -> Outcome:
     for name in _LATER:
         if getattr(options, name) is not None:
             raise UsageError("phantom_option_later", option=f"--{name}")
-    angles = resolve_angles(options.mldfa, options.mpta, options.jlca, options.hka_deviation)
+    angles = _with_option_names(lambda: resolve_angles(options.mldfa, options.mpta, options.jlca, options.hka_deviation))
     slope = LegParameters().slope_medial_deg if options.slope is None else options.slope
-    parameters = LegParameters(
+    parameters = _checked(
         side=Side(options.side),
         mldfa_deg=angles.mldfa_deg,
         mpta_deg=angles.mpta_deg,
@@ -53,18 +83,36 @@ def _run(options: argparse.Namespace, console: Console) -> Outcome:
         tibial_torsion_deg=options.tibial_torsion,
         seed=options.seed,
     )
-    written = write_phantom(
-        parameters,
-        Path(options.output),
-        spacing_mm=options.spacing,
-        blocks=options.blocks,
-        force=options.force,
-        progress=console,
+    written = _with_option_names(
+        lambda: write_phantom(
+            parameters,
+            Path(options.output),
+            spacing_mm=options.spacing,
+            blocks=options.blocks,
+            force=options.force,
+            progress=console,
+        )
     )
     data = {**truth_of(written.leg), "files": [str(path) for path in written.files]}
     lines = [f"{parameters.side} leg in {Path(options.output).resolve()}: {len(written.files)} files"]
     lines += [f"  {name:<16} {written.leg.truth_measures[name]:8.2f}" for name in _SHOWN]
     return Outcome(data, tuple(lines))
+
+
+def _checked(**values: Any) -> LegParameters:
+    return _with_option_names(lambda: LegParameters(**values))
+
+
+def _with_option_names(make: Callable[[], _T]) -> _T:
+    """Make something of the options; a value out of range is told by the option that was typed."""
+    try:
+        return make()
+    except UsageError as error:
+        name = error.parameters.get("parameter")
+        if name not in _OPTION_OF:
+            raise
+        error.parameters["parameter"] = _OPTION_OF[str(name)]
+        raise
 
 
 COMMAND = Command(

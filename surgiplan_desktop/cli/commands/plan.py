@@ -9,9 +9,11 @@ import numpy as np
 from surgiplan_desktop.app.describe_plan import plan_data, plan_lines
 from surgiplan_desktop.app.plan_steps import LATER_TYPES, chosen_side, parse_target, put_osteotomy, put_standing
 from surgiplan_desktop.app.session import Session
+from surgiplan_desktop.app.typed_points import check_cut_point
 from surgiplan_desktop.base.errors import InputDataError, UsageError
 from surgiplan_desktop.cli.command import Command, Outcome
 from surgiplan_desktop.cli.console import Console
+from surgiplan_desktop.cli.numbers import number
 from surgiplan_desktop.cli.session import add_case_argument, open_for_command
 from surgiplan_desktop.model.anatomy import Side
 from surgiplan_desktop.model.steps import Vector
@@ -32,12 +34,14 @@ def _add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--pose", choices=["ct", "standing"], default="ct", help="pose of the leg before the correction")
     parser.add_argument(
-        "--post-jlca", metavar="DEG", type=float, help="JLCA after the operation (default: that of the pose, at most 2)"
+        "--post-jlca", metavar="DEG", type=number, help="JLCA after the operation (default: that of the pose, at most 2)"
     )
-    parser.add_argument("--standing-hka", metavar="DEG", type=float, help="HKA of the standing film (varus < 180)")
-    parser.add_argument("--standing-jlca", metavar="DEG", type=float, help="JLCA of the standing film (lateral opening positive)")
-    parser.add_argument("--start", nargs=3, type=float, metavar=("X", "Y", "Z"), help="start point, LPS mm (else as proposed)")
-    parser.add_argument("--hinge", nargs=3, type=float, metavar=("X", "Y", "Z"), help="hinge point, LPS mm (else as proposed)")
+    parser.add_argument("--standing-hka", metavar="DEG", type=number, help="HKA of the standing film (varus < 180)")
+    parser.add_argument(
+        "--standing-jlca", metavar="DEG", type=number, help="JLCA of the standing film (lateral opening positive)"
+    )
+    parser.add_argument("--start", nargs=3, type=number, metavar=("X", "Y", "Z"), help="start point, LPS mm (else as proposed)")
+    parser.add_argument("--hinge", nargs=3, type=number, metavar=("X", "Y", "Z"), help="hinge point, LPS mm (else as proposed)")
     parser.add_argument("--step", metavar="ID", help="change this step instead of adding one")
 
 
@@ -61,8 +65,8 @@ def _run(arguments: argparse.Namespace, console: Console) -> Outcome:
             target,
             pose=arguments.pose,
             post_jlca_deg=arguments.post_jlca,
-            start_tibia=_tibial(session, side, arguments.start, console),
-            hinge_tibia=_tibial(session, side, arguments.hinge, console),
+            start_tibia=_tibial(session, side, arguments.start, "--start", console),
+            hinge_tibia=_tibial(session, side, arguments.hinge, "--hinge", console),
             step_id=arguments.step,
         )
         plan, wedge, _ = session.require(osteotomy_key(step.id), wedge_key(step.id), pieces_key(step.id), progress=console)
@@ -72,13 +76,15 @@ def _run(arguments: argparse.Namespace, console: Console) -> Outcome:
     return Outcome({**data, "files": [str(arguments.case.resolve())]}, lines, _PLAN_CHECK_FAILED if failed else 0)
 
 
-def _tibial(session: Session, side: Side, point: list[float] | None, console: Console) -> Vector | None:
+def _tibial(session: Session, side: Side, point: list[float] | None, option: str, console: Console) -> Vector | None:
     """Return a typed LPS point in the tibial frame."""
     if point is None:
         return None
     (frames,) = session.require(frames_key(side), progress=console)
     if frames.tibia is None:
         raise InputDataError("site_landmark_missing", landmark="ankle_centre")
+    x, y, z = point
+    check_cut_point(session, side, (x, y, z), option, progress=console)
     position = np.array(point)
     return parameters_from_points(frames.tibia, position, position, frames.tibia.x)[0]
 

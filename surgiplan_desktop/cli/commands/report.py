@@ -8,7 +8,7 @@ from pathlib import Path
 from surgiplan_desktop.app.make_report import write_report
 from surgiplan_desktop.cli.command import Command, Outcome
 from surgiplan_desktop.cli.console import Console
-from surgiplan_desktop.cli.session import add_case_argument, add_force_argument, check_output, open_for_command
+from surgiplan_desktop.cli.session import add_case_argument, add_force_argument, check_output_file, open_for_command
 
 
 def _add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -19,7 +19,7 @@ def _add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def _run(arguments: argparse.Namespace, console: Console) -> Outcome:
-    output = check_output(arguments.output, arguments.force)
+    output = check_output_file(arguments.output, arguments.force, source=arguments.case)
     with open_for_command(console, arguments.case) as session:
         path = write_report(session, output, step_id=arguments.step, force=arguments.force, progress=console)
         code = session.case.code

@@ -7,8 +7,10 @@ from pathlib import Path
 
 from surgiplan_desktop.app.describe_scan import scan_data, scan_lines, volume_file_data, volume_file_lines
 from surgiplan_desktop.app.import_study import nothing_found, scan
+from surgiplan_desktop.base.errors import UsageError
 from surgiplan_desktop.cli.command import Command, Outcome
 from surgiplan_desktop.cli.console import Console
+from surgiplan_desktop.cli.session import CASE_SUFFIX
 from surgiplan_desktop.imaging.volume_files import volume_kind
 
 
@@ -20,6 +22,8 @@ def _run(arguments: argparse.Namespace, console: Console) -> Outcome:
     path: Path = arguments.path
     if path.is_file() and volume_kind(path) is not None:
         return Outcome(volume_file_data(path), volume_file_lines(path, console.texts))
+    if path.suffix == CASE_SUFFIX and path.is_file():
+        raise UsageError("scan_is_case", file=path)
     result = scan(path, progress=console)
     data = scan_data(result, console.texts)
     lines = scan_lines(result, console.texts)
