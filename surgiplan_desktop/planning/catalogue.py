@@ -20,8 +20,9 @@ class TraySize:
 class TrayFamily:
     """Tibial trays of one design: an outline that scales with ML, a stem and two fins (mm, degrees).
 
-    The outline is a superellipse with one exponent before and one behind its widest level and a notch behind, equal on both
-    sides of its middle; ``notch_depth_share`` is a share of AP, ``notch_width_share`` of ML.
+    The outline is a superellipse with one exponent before and one behind its widest level and a notch behind, made for the right
+    tibia and mirrored for the left: the front reaches ``anteromedial_share`` farther medially and less laterally.
+    ``anterior_share`` and ``notch_depth_share`` are shares of AP before the notch is cut, ``notch_width_share`` of ML.
     """
 
     id: str
@@ -29,6 +30,7 @@ class TrayFamily:
     anterior_exponent: float
     posterior_exponent: float
     anterior_share: float
+    anteromedial_share: float
     notch_depth_share: float
     notch_width_share: float
     thickness_mm: float

@@ -209,7 +209,7 @@ def _add_implant(graph: dict[Key, Node], case: Case, step: ImplantStep, catalogu
     if step.osteotomy is not None:
         needs = (*needs, osteotomy_key(step.osteotomy), pieces_key(step.osteotomy))
     params = (step, component, witnesses_of(case))
-    graph[implant_key(step.id)] = Node("place_implant", 2, _place_implant, params, needs, "process")
+    graph[implant_key(step.id)] = Node("place_implant", 3, _place_implant, params, needs, "process")
 
 
 def _add_guide(graph: dict[Key, Node], case: Case, step: GuideStep) -> None:

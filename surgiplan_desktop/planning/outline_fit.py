@@ -15,7 +15,7 @@ from surgiplan_desktop.base.arrays import BoolArray, FloatArray
 
 #: The bone outline is walked in steps of this length while searching; the figures come from the outline itself.
 _SEARCH_STEP_MM = 0.8
-#: How sharply the search looks at the largest overhang (1/mm), one round after the other.
+#: How sharply the search looks at the largest misfit (1/mm), one round after the other.
 _SHARPNESS = (1.0, 4.0, 16.0)
 #: The search ends below this step (mm, degrees), or after so many steps or halvings of one; no step is longer than this.
 _SMALLEST_STEP, _LONGEST_STEP = 1e-4, 5.0
@@ -62,16 +62,22 @@ def coverage(inner: FloatArray, polygon: FloatArray, step_mm: float = 1.0) -> fl
     return float((inside & _inside(points, inner)).sum()) / max(1, int(inside.sum()))
 
 
-def best_pose(outline: FloatArray, polygon: FloatArray, start: Pose, turn_limit_deg: float) -> Pose:
-    """Place an outline so that its largest overhang over the polygon is as small as can be.
+def misfit(distance: FloatArray, underhang_weight: FloatArray) -> FloatArray:
+    """Return how badly points fit by their signed distance (n,) from the bone: overhang, or underhang times its weight, mm."""
+    return np.where(distance > 0.0, distance, -underhang_weight * distance)
 
-    The largest signed distance is replaced by a soft maximum that is sharpened from round to round; the soft maximum also
-    centres an outline that has room on all sides.
+
+def best_pose(outline: FloatArray, polygon: FloatArray, start: Pose, turn_limit_deg: float, underhang_weight: FloatArray) -> Pose:
+    """Place an outline so that the largest misfit of its points on the polygon is as small as can be.
+
+    ``underhang_weight`` (n,) says for each point what a millimetre of underhang counts beside one of overhang. The largest misfit
+    is replaced by a soft maximum that is sharpened from round to round.
     """
     coarse = resampled(polygon, _SEARCH_STEP_MM)
     values = np.array([start.anterior_mm, start.right_mm, start.turn_deg])
     for sharpness in _SHARPNESS:
-        values = _descend(partial(_soft_overhang, outline=outline, polygon=coarse, sharpness=sharpness), values, turn_limit_deg)
+        function = partial(_soft_misfit, outline=outline, polygon=coarse, sharpness=sharpness, underhang_weight=underhang_weight)
+        values = _descend(function, values, turn_limit_deg)
     return Pose(*(round(float(value), 4) for value in values))
 
 
@@ -115,12 +121,16 @@ def _descend(function: Callable[[FloatArray], tuple[float, FloatArray]], start: 
     return here
 
 
-def _soft_overhang(values: FloatArray, outline: FloatArray, polygon: FloatArray, sharpness: float) -> tuple[float, FloatArray]:
+def _soft_misfit(
+    values: FloatArray, outline: FloatArray, polygon: FloatArray, sharpness: float, underhang_weight: FloatArray
+) -> tuple[float, FloatArray]:
     matrix = turn_matrix(float(values[2]))
     turned = outline @ matrix.T
     distance, gradient = _distance_and_gradient(turned + values[:2], polygon)
-    top = float(distance.max())
-    weight = np.exp(sharpness * (distance - top))
+    worst = misfit(distance, underhang_weight)
+    gradient = gradient * np.where(distance > 0.0, 1.0, -underhang_weight)[:, None]
+    top = float(worst.max())
+    weight = np.exp(sharpness * (worst - top))
     total = float(weight.sum())
     weight /= total
     # a right-handed turn about Y carries (x, z) towards (z, -x)

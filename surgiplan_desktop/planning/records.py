@@ -233,7 +233,7 @@ class ScrewPath:
 
 @dataclass(frozen=True, slots=True)
 class SizeFit:
-    """How one size of a family fits: signed outline distance, overhang positive (mm)."""
+    """How one size of a family fits: signed outline distance, overhang positive (mm); a notch counts for overhang alone."""
 
     size: str
     max_overhang_mm: float

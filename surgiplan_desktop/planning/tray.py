@@ -6,12 +6,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from surgiplan_desktop.base.arrays import FloatArray, frozen, unit
+from surgiplan_desktop.base.arrays import BoolArray, FloatArray, frozen, unit
 from surgiplan_desktop.base.errors import InputDataError
 from surgiplan_desktop.base.progress import Progress
 from surgiplan_desktop.base.spaces import Frame, Plane
 from surgiplan_desktop.geometry.section import section
 from surgiplan_desktop.geometry.solid import box, cylinder, extrude, union
+from surgiplan_desktop.model.anatomy import Side
 from surgiplan_desktop.model.case import Finding
 from surgiplan_desktop.model.mesh import Bone, Mesh
 from surgiplan_desktop.model.steps import ImplantStep
@@ -69,50 +70,70 @@ def tray_cut(landmarks: Landmarks, frames: LegFrames, tibia: Bone, slope_deg: fl
     return TrayCut(cut, frozen(cut.to_local(largest.points)[:, (0, 2)].copy()))
 
 
-def tray_outline(family: TrayFamily, size: TraySize) -> FloatArray:
+def tray_outline(family: TrayFamily, size: TraySize, side: Side) -> FloatArray:
     """Return the outline of a size about the middle of its extents, shape (n, 2): (anterior, right), mm.
 
-    A superellipse with one exponent before and one behind its widest level; behind, a smooth notch leaves room for the posterior
-    cruciate ligament.
+    A superellipse with one exponent before and one behind its widest level. The front reaches farther forward medially than
+    laterally; behind, a smooth notch leaves room for the posterior cruciate ligament. ML and AP are the extents of the result.
     """
+    front, lateral, forward = _outline_shares(family)
+    x = np.where(front, family.anterior_share, 1.0 - family.anterior_share) * forward
+    across = np.clip(lateral / family.notch_width_share, -1.0, 1.0)
+    notch = family.notch_depth_share * 0.5 * (1.0 + np.cos(np.pi * across))
+    x = np.where(front, x * (1.0 - family.anteromedial_share * lateral), x + notch)
+    x = (x - 0.5 * (x.max() + x.min())) * size.ap_mm / np.ptp(x)
+    return np.column_stack([x, side.sign * 0.5 * size.ml_mm * lateral])
+
+
+def underhang_weights(family: TrayFamily) -> FloatArray:
+    """Return for each point of the outline (n,) what a millimetre of underhang counts beside one of overhang.
+
+    As their limits, so that neither is spent before the other; nothing in the inner half of the notch, where the tray is meant to
+    leave bone free.
+    """
+    limits = default_limits()
+    weight = limits["tray.proposal_overhang_mm"] / limits["tray.underhang_amber_mm"]
+    front, lateral, _ = _outline_shares(family)
+    return np.where(front | (np.abs(lateral) > 0.5 * family.notch_width_share), weight, 0.0)
+
+
+def _outline_shares(family: TrayFamily) -> tuple[BoolArray, FloatArray, FloatArray]:
+    """Points of the superellipse: whether before the widest level, and how far lateral and forward, -1 to 1."""
     turn = 2.0 * np.pi * np.arange(_OUTLINE_POINTS) / _OUTLINE_POINTS
     c, s = np.cos(turn), np.sin(turn)
-    anterior = family.anterior_share * size.ap_mm
-    depth = np.where(c >= 0, anterior, size.ap_mm - anterior)
-    exponent = np.where(c >= 0, family.anterior_exponent, family.posterior_exponent)
-    x = depth * np.sign(c) * np.abs(c) ** (2.0 / exponent)
-    z = 0.5 * size.ml_mm * np.sign(s) * np.abs(s) ** (2.0 / exponent)
-    across = np.clip(2.0 * z / (family.notch_width_share * size.ml_mm), -1.0, 1.0)
-    notch = family.notch_depth_share * size.ap_mm * 0.5 * (1.0 + np.cos(np.pi * across))
-    x = np.where(c < 0, x + notch, x)
-    return np.column_stack([x - 0.5 * (x.max() + x.min()), z])
+    front = c >= 0.0
+    power = 2.0 / np.where(front, family.anterior_exponent, family.posterior_exponent)
+    return front, np.sign(s) * np.abs(s) ** power, np.sign(c) * np.abs(c) ** power
 
 
-def fit_sizes(family: TrayFamily, cut: TrayCut, progress: Progress) -> tuple[tuple[SizeFit, ...], dict[str, Pose]]:
+def fit_sizes(family: TrayFamily, cut: TrayCut, side: Side, progress: Progress) -> tuple[tuple[SizeFit, ...], dict[str, Pose]]:
     """Place every size as well as it goes and say how it fits."""
     limit = default_limits()["tray.turn_limit_deg"]
     fits, poses = [], {}
-    pose = Pose(0.0, 0.0, 0.0)
     for number, size in enumerate(family.sizes):
         progress.step(number, len(family.sizes) + 1, "placing_implant")
-        outline = tray_outline(family, size)
-        pose = best_pose(outline, cut.outline, Pose(0.0, 0.0, 0.0), limit)
+        outline = tray_outline(family, size, side)
+        pose = best_pose(outline, cut.outline, Pose(0.0, 0.0, 0.0), limit, underhang_weights(family))
         poses[size.id] = pose
-        fits.append(fit_at(size, pose(outline), cut))
+        fits.append(fit_at(family, size, pose(outline), cut))
     return tuple(fits), poses
 
 
-def fit_at(size: TraySize, outline: FloatArray, cut: TrayCut) -> SizeFit:
-    """Return how an outline in the cut (n, 2) fits: largest overhang and underhang of its points, share of bone covered."""
+def fit_at(family: TrayFamily, size: TraySize, outline: FloatArray, cut: TrayCut) -> SizeFit:
+    """Return how a size's outline in the cut (n, 2) fits: largest overhang and underhang of its points, share of bone covered.
+
+    The notch counts for overhang alone.
+    """
     distance = outline_distance(outline, cut.outline)
-    return SizeFit(size.id, float(distance.max()), float(max(0.0, -distance.min())), coverage(outline, cut.outline))
+    rim = distance[underhang_weights(family) > 0.0]
+    return SizeFit(size.id, float(distance.max()), float(max(0.0, -rim.min())), coverage(outline, cut.outline))
 
 
 def proposed_size(fits: tuple[SizeFit, ...]) -> str:
-    """Return the largest size whose overhang stays within the limit; the smallest when none does."""
-    limit = default_limits()["tray.proposal_overhang_mm"]
-    within = [fit for fit in fits if fit.max_overhang_mm <= limit]
-    return within[-1].size if within else fits[0].size
+    """Return the size whose overhang and underhang come least near to their limits; the larger of two that fit alike."""
+    limits = default_limits()
+    over, under = limits["tray.proposal_overhang_mm"], limits["tray.underhang_amber_mm"]
+    return min(reversed(fits), key=lambda fit: max(fit.max_overhang_mm / over, fit.max_underhang_mm / under)).size
 
 
 def place_tray(
@@ -120,14 +141,14 @@ def place_tray(
 ) -> ImplantPlacement:
     """Cut, fit all sizes, propose one, and place the chosen one with the step's offset and turn."""
     cut = tray_cut(landmarks, frames, tibia, family.slope_deg)
-    fits, poses = fit_sizes(family, cut, progress)
+    fits, poses = fit_sizes(family, cut, step.side, progress)
     proposal = proposed_size(fits)
     size = family.size(step.size or proposal)
     pose = poses[size.id]
     frame = tray_frame(cut, pose, step)
-    outline = tray_outline(family, size)
+    outline = tray_outline(family, size, step.side)
     local = cut.frame.to_local(frame.to_lps(np.column_stack([outline[:, 0], np.zeros(len(outline)), outline[:, 1]])))[:, (0, 2)]
-    fit = fit_at(size, local, cut)
+    fit = fit_at(family, size, local, cut)
     over = outline_distance(local, cut.outline) > 0.0
     points = cut.frame.to_lps(np.column_stack([local[:, 0], np.full(len(local), step.offset_mm[1]), local[:, 1]]))
     progress.step(1, 1, "placing_implant")
@@ -138,7 +159,7 @@ def place_tray(
         size=size.id,
         proposed_size=proposal,
         frame=frame,
-        mesh=tray_mesh(family, size, frame),
+        mesh=tray_mesh(family, size, step.side, frame),
         fits=fits,
         overhang_points_lps=frozen(points[over].copy()),
         outline_lps=frozen(points.copy()),
@@ -157,9 +178,9 @@ def tray_frame(cut: TrayCut, pose: Pose, step: ImplantStep) -> Frame:
     return Frame(origin, _turned(proposed, step.turn_deg))
 
 
-def tray_mesh(family: TrayFamily, size: TraySize, frame: Frame) -> Mesh:
+def tray_mesh(family: TrayFamily, size: TraySize, side: Side, frame: Frame) -> Mesh:
     """Return the tray as a solid: plate on the cut, stem and two fins below."""
-    outline = tray_outline(family, size)
+    outline = tray_outline(family, size, side)
     # the prism's X, Y, Z are the tray's Z, X, Y
     prism = Frame(frame.origin_lps, np.column_stack([frame.z, frame.x, frame.y]))
     plate = extrude(outline[:, ::-1], prism, 0.0, family.thickness_mm)

@@ -101,9 +101,12 @@ def test_the_exported_piece_moved_as_planned_and_the_tray_is_the_best_of_its_fam
     assert cKDTree(exported).query(moved)[0].max() < 1e-3
     assert len(exported) == len(moved)
     assert len(tibia.parts) == 1
-    fitting = [fit.size for fit in tray.fits if fit.max_overhang_mm <= default_limits()["tray.proposal_overhang_mm"]]
-    assert tray.proposed_size == fitting[-1]
-    assert next(fit for fit in tray.fits if fit.size == tray.size).max_overhang_mm <= 3.0
+    over, under = (default_limits()[f"tray.{name}_mm"] for name in ("proposal_overhang", "underhang_amber"))
+    misfits = {fit.size: max(fit.max_overhang_mm / over, fit.max_underhang_mm / under) for fit in tray.fits}
+    assert tray.proposed_size == min(misfits, key=lambda size: misfits[size])
+    proposed = next(fit for fit in tray.fits if fit.size == tray.size)
+    assert proposed.max_overhang_mm <= 3.0
+    assert proposed.max_underhang_mm <= 3.0
 
 
 def test_outputs_are_not_replaced_unasked(demo: Demo) -> None:

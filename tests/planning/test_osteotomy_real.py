@@ -73,3 +73,4 @@ def test_opening_wedge_and_tray_on_a_real_tibia(data_folder: Callable[[str], Pat
     tray = place_implant(ImplantStep("implant-1", SIDE, "generic", component.id), component, landmarks, frames, tibia)
     assert tray.fit is not None
     assert abs(tray.fit.max_overhang_mm) <= 3.0
+    assert tray.fit.max_underhang_mm <= 3.0
