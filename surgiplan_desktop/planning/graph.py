@@ -174,7 +174,7 @@ def _add_leg(graph: dict[Key, Node], case: Case, side: Side) -> None:
     if tibia is not None:
         needs: tuple[Key, ...] = (bone_key(tibia),) if fibula is None else (bone_key(tibia), bone_key(fibula))
         found.append(("found", side, BoneName.TIBIA))
-        graph[found[-1]] = Node("find_tibia", 3, find_tibia, (side,), needs, "thread")
+        graph[found[-1]] = Node("find_tibia", 4, find_tibia, (side,), needs, "thread")
     placed = tuple(sorted((name, item.point_lps) for (where, name), item in case.landmarks.items() if where == side))
     graph[landmarks_key(side)] = Node("merge_landmarks", 1, merge_landmarks, (side, placed), tuple(found))
     graph[frames_key(side)] = Node("leg_frames", 1, leg_frames, (), (landmarks_key(side),))

@@ -7,9 +7,10 @@ from functools import cache
 import numpy as np
 import pytest
 
-from surgiplan_desktop.base.spaces import rotation_about
-from surgiplan_desktop.model.anatomy import LANDMARKS, BoneName, Side
+from surgiplan_desktop.base.spaces import Affine, rotation_about
+from surgiplan_desktop.model.anatomy import LANDMARKS, BoneId, BoneName, Side
 from surgiplan_desktop.model.case import Finding
+from surgiplan_desktop.model.mesh import Bone, BonePart
 from surgiplan_desktop.planning.landmarks.femur import find_femur
 from surgiplan_desktop.planning.landmarks.merge import merge_landmarks
 from surgiplan_desktop.planning.landmarks.plateau import Plateau, find_plateau
@@ -216,6 +217,14 @@ def test_a_bone_of_the_other_side_is_found_and_said() -> None:
     for find, name in ((find_femur, "femur"), (find_tibia, "tibia")):
         landmarks = find(Side.LEFT, shape(name, Side.RIGHT).bone)  # type: ignore[operator]
         assert "handedness_contradicts_side" in codes(landmarks.findings), name
+
+
+@pytest.mark.parametrize("side", list(Side))
+def test_a_shaft_without_ends_says_nothing_of_its_side(side: Side) -> None:
+    shaft = bone_shapes.tibia(cuts=((-280.0, -120.0),)).bone
+    rod = shaft.parts[0].mesh.moved(Affine.from_parts(np.eye(3), np.array([-35.0, 0.0, 0.0])))
+    beside = Bone(BoneId(side, BoneName.FIBULA), (BonePart(0, rod, (), np.zeros(len(rod.vertices), dtype=bool)),))
+    assert "handedness_contradicts_side" not in codes(find_tibia(side, shaft, beside).findings)
 
 
 def test_placed_landmarks_win_and_are_edited() -> None:

@@ -106,7 +106,8 @@ def find_tibia(side: Side, tibia: Bone, fibula: Bone | None = None, *, progress:
     if not cut_top and not cut_bottom:
         _shaft_points(found, surface, axes.up)
     progress.step(3, 4, "landmarks_tibia")
-    lateral_evidence = _lateral_evidence(found, surface, axes, fibula)
+    # a shaft without plateau and malleolus tells no front, so nothing of its side
+    lateral_evidence = None if cut_top and cut_bottom else _lateral_evidence(found, surface, axes, fibula)
     if lateral_evidence is not None and lateral_evidence < 0.0:
         findings.append(Finding("handedness_contradicts_side", "critical", (("bone", "tibia"), ("side", side.value))))
     if fibula is None:
