@@ -255,7 +255,7 @@ def _labels(session: Session, fmt: str) -> list[_Item]:
         key = graph.labels_key(block)
         labels: LabelMap = session.require(key)[0]
         name = "labels" if len(study.blocks) == 1 else f"labels-block{block + 1}"
-        identity = _identity(session, key, side, name, "labels", codes="right 1..6, left 101..106, sacrum 7")
+        identity = _identity(session, key, side, name, "scan", codes="right 1..6, left 101..106, sacrum 7")
         items.append(_Item(identity, labels, _LABEL_SUFFIX[fmt]))
     return items
 

@@ -68,6 +68,11 @@ def write_phantom(
         (work / "truth.json").write_text(json.dumps(truth_of(leg), indent=1) + "\n", encoding="utf-8")
         progress.step(1, 1, "phantom_files")
         _put_in_place(work, folder)
+    except UsageError as error:
+        # a file that the disk refused in the hidden folder is told by the place that the user named
+        if error.file is not None and Path(error.file).is_relative_to(work):
+            error.file = str(folder)
+        raise
     except OSError as error:
         raise UsageError("output_not_writable", file=folder, reason=str(error.strerror or error)) from error
     finally:

@@ -61,7 +61,10 @@ class AssetStore:
                 except OSError as error:
                     temporary.unlink(missing_ok=True)
                     raise ComputationError(
-                        "work_not_written", file=path, reason=error.strerror or type(error).__name__, detail=repr(error)
+                        "work_not_written",
+                        file=path,
+                        reason=error.strerror or str(error) or type(error).__name__,
+                        detail=repr(error),
                     ) from error
         return asset
 

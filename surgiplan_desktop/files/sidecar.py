@@ -114,6 +114,11 @@ def all_or_nothing(folder: Path, names: tuple[str, ...], force: bool) -> Iterato
             for name in names:
                 (hidden / name).replace(folder / name)
             done = True
+        except UsageError as error:
+            # a file that the disk refused in the hidden folder is told by the place that the user named
+            if error.file is not None and Path(error.file).is_relative_to(hidden):
+                error.file = str(folder)
+            raise
         except OSError as error:
             raise UsageError("output_not_writable", file=folder, reason=error.strerror or str(error)) from error
         finally:

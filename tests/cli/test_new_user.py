@@ -11,12 +11,17 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from surgiplan_desktop.app import make_phantom
 from surgiplan_desktop.app.texts import load_texts
+from surgiplan_desktop.base.errors import ComputationError, UsageError
 from surgiplan_desktop.base.progress import Cancelled
+from surgiplan_desktop.cli.commands import demo as demo_command
 from surgiplan_desktop.cli.commands import scan as scan_command
 from surgiplan_desktop.cli.console import Console
 from surgiplan_desktop.cli.main import COMMANDS, command_named, run
+from surgiplan_desktop.files.asset_store import AssetStore
 from surgiplan_desktop.files.mesh_files import write_stl
+from surgiplan_desktop.files.sidecar import all_or_nothing
 from surgiplan_desktop.model.anatomy import Side
 from surgiplan_desktop.model.mesh import Mesh
 from tests.planning import bone_shapes
@@ -219,6 +224,44 @@ def test_a_reader_who_leaves_early_is_no_fault(case: Path) -> None:
         command.stdout.close()
         assert command.stderr.read() == b""
         assert command.wait(60) == 0
+
+
+def test_a_cancelled_demo_leaves_no_empty_folder(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def stopped(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(demo_command, "run_demo", stopped)
+    assert refused(capsys, "demo", "-o", tmp_path / "out", code=130)["id"] == "cancelled"
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_full_disk_is_told_by_the_place_the_user_named(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object, **__: object) -> None:
+        (hidden,) = tmp_path.glob(".leg-*")
+        raise UsageError("output_not_writable", file=hidden / "meshes" / "right_femur.stl", reason="No space left on device")
+
+    monkeypatch.setattr(make_phantom, "build_leg", full)
+    error = refused(capsys, "phantom", "-o", tmp_path / "leg")
+    assert error["file"] == str(tmp_path / "leg")
+    assert not list(tmp_path.iterdir())
+    with pytest.raises(UsageError) as told, all_or_nothing(tmp_path / "out", ("a.stl",), force=False) as hidden:
+        raise UsageError("output_not_writable", file=hidden / "a.stl", reason="No space left on device")
+    assert told.value.file == str(tmp_path / "out")
+
+
+def test_a_full_work_folder_gives_the_system_s_reason(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object, **__: object) -> None:
+        raise OSError("120 requested and 64 written")
+
+    monkeypatch.setattr(np, "save", full)
+    with pytest.raises(ComputationError) as told:
+        AssetStore(tmp_path).put(np.zeros(3))
+    assert told.value.parameters["reason"] == "120 requested and 64 written"
+    assert not list(tmp_path.iterdir())
 
 
 def test_the_same_points_pass_where_they_belong(case: Path, capsys: pytest.CaptureFixture[str]) -> None:

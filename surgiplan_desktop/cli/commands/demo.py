@@ -24,9 +24,15 @@ def _add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def _run(arguments: argparse.Namespace, console: Console) -> Outcome:
     folder = _prepared(arguments.output, arguments.force)
-    with new_for_command(console, folder / _CASE_NAME, arguments.force) as session:
-        result = run_demo(session, folder, force=arguments.force, progress=console)
-        guide = describe_guide(session, result.guide, console.texts)
+    try:
+        with new_for_command(console, folder / _CASE_NAME, arguments.force) as session:
+            result = run_demo(session, folder, force=arguments.force, progress=console)
+            guide = describe_guide(session, result.guide, console.texts)
+    except BaseException:
+        # cancelled or failed before anything was written: leave no empty folder behind
+        if not any(folder.iterdir()):
+            folder.rmdir()
+        raise
     data: dict[str, object] = {
         "truth": dict(result.truth),
         "measured": dict(result.measured),
