@@ -18,6 +18,7 @@ from surgiplan_desktop.files.sidecar import Approval, FileIdentity, all_or_nothi
 from surgiplan_desktop.geometry.convert import image_to_sitk
 from surgiplan_desktop.geometry.solid import intersection_volume, is_solid, volume
 from surgiplan_desktop.model.anatomy import BoneId, BoneName
+from surgiplan_desktop.model.case import Case
 from surgiplan_desktop.model.images import LabelMap
 from surgiplan_desktop.model.mesh import Bone, Mesh
 from surgiplan_desktop.model.steps import GuideStep, ImplantStep, OsteotomyStep
@@ -50,7 +51,14 @@ class _Item:
 
 
 def export(
-    session: Session, what: str, fmt: str, folder: Path, *, force: bool = False, progress: Progress = SILENT
+    session: Session,
+    what: str,
+    fmt: str,
+    folder: Path,
+    *,
+    force: bool = False,
+    mesh_only_acknowledged: bool = False,
+    progress: Progress = SILENT,
 ) -> list[Path]:
     """Write what is asked for, with a sidecar for each file, and return all paths (absolute).
 
@@ -62,17 +70,22 @@ def export(
         A mesh format, or a label format for labels.
     folder
         Made when it is not there.
+    mesh_only_acknowledged
+        A guide on bones that came without a scan leaves only with this (practice.md 14).
 
     Raises
     ------
     UsageError
         ``not_in_this_version``, ``export_format``, ``export_nothing``, ``output_exists``, ``output_not_writable``.
     PlanCheckError
-        ``guide_checks_failed``: nothing was written.
+        ``guide_checks_failed``, ``mesh_only_not_acknowledged``: nothing was written.
     ComputationError
         ``export_read_back`` when a file does not give back its body: nothing was kept.
     """
     _check_format(what, fmt)
+    guides = [step.id for step in session.case.steps if isinstance(step, GuideStep)]
+    if what in ("guide", "all") and guides and is_mesh_only(session.case) and not mesh_only_acknowledged:
+        raise PlanCheckError("mesh_only_not_acknowledged", step=guides[0])
     items = _items(session, what, fmt, progress)
     if not items:
         raise UsageError("export_nothing", what=what)
@@ -90,6 +103,11 @@ def export(
     target = Path(folder).expanduser().resolve()
     session.audit("export", what=what, format=fmt, files=len(names))
     return [target / name for name in names]
+
+
+def is_mesh_only(case: Case) -> bool:
+    """Tell whether the bones came as meshes, without the scan they were made from."""
+    return case.segmentation is None and bool(case.imported_bones)
 
 
 def require_passing(guide: Guide) -> None:

@@ -222,4 +222,5 @@ def _add_guide(graph: dict[Key, Node], case: Case, step: GuideStep) -> None:
         wedge_key(step.osteotomy),
         *_leg_bones(case, step.side),
     )
-    graph[guide_key(step.id)] = Node("build_guide", 1, build_guide, (step, osteotomy, case.code, approved), needs, "process")
+    params = (step, osteotomy, case.code, approved, case.segmentation is None)
+    graph[guide_key(step.id)] = Node("build_guide", 2, build_guide, params, needs, "process")

@@ -68,7 +68,8 @@ def seat_checks(contact: Contact, play: FreePlay) -> tuple[Check, ...]:
         status = "fail"
     elif play.mm > limits["guide.play_warn_mm"] or play.deg > limits["guide.play_warn_deg"]:
         status = "warn"
-    limit = f"{limits['guide.play_fail_mm']:.1f} mm, {limits['guide.play_fail_deg']:.1f} deg"
+    bound = "fail" if status == "fail" else "warn"
+    limit = f"{limits[f'guide.play_{bound}_mm']:.1f} mm, {limits[f'guide.play_{bound}_deg']:.1f} deg"
     parameters = (("mm", play.mm), ("deg", play.deg))
     return (
         at_least("guide_contact_area", contact.area_mm2, limits["guide.contact_min_mm2"], otherwise="warn", digits=1),

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
+from itertools import combinations, pairwise
 
 import numpy as np
 
@@ -33,8 +34,10 @@ _LINE_GAP = 0.35
 #: Height of the side letter where there is room, mm (practice.md 20 asks 6).
 _SIDE_LETTER_MM = 7.0
 _SIDE_LETTER = {Side.RIGHT: "R", Side.LEFT: "L"}
-#: The warning, broken in several ways; the one that gives the largest letters is taken.
-_WARNINGS = (("TEST", "NOT FOR THEATRE"), ("TEST NOT", "FOR THEATRE"), ("TEST", "NOT FOR", "THEATRE"))
+#: The first lines of a label stand on the strut, what follows is a warning on the tower.
+_STRUT_LINES = 4
+#: The warning is broken into at most so many lines, in the way that gives the largest letters.
+_WARNING_LINES = 3
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -60,10 +63,15 @@ def check_code(step: GuideStep, osteotomy: OsteotomyStep, plan: OsteotomyPlan, t
     return "".join(_ALPHABET[byte % len(_ALPHABET)] for byte in digest.digest()[:4])
 
 
-def label_lines(side: Side, case_code: str, revision: int, code: str, approved: bool) -> tuple[str, ...]:
-    """Return the words on the guide: side letter, bone, case, revision, check code, and the warning until approved."""
+def label_lines(
+    side: Side, case_code: str, revision: int, code: str, *, approved: bool, mesh_only: bool = False
+) -> tuple[str, ...]:
+    """Return the words on the guide: side letter, bone, case, revision, check code, and the warnings.
+
+    ``TEST NOT FOR THEATRE`` until approved (practice.md 20), ``MESH ONLY`` where the bones came without a scan (14).
+    """
     lines = (_SIDE_LETTER[side], f"TIBIA R{revision:02d}", f"{known(case_code)[:8]} RUO", f"{code} PROX>")
-    return lines if approved else (*lines, "TEST", "NOT FOR THEATRE")
+    return (*lines, *(("MESH ONLY",) if mesh_only else ()), *(() if approved else ("TEST", "NOT FOR THEATRE")))
 
 
 def strut_pad(site: GuideSite, relief: Relief, outline: Outline, step: GuideStep) -> Pad:
@@ -129,14 +137,25 @@ def label_body(lines: tuple[str, ...], strut: Pad, tower: Pad) -> tuple[Mesh, fl
     bodies = [_line(lines[0], strut.frame, left, -big / 2, big, 1.4 * stroke, raised)]
     bodies += _block(lines[1:4], strut.frame, left + letter_width + 2.0, height, stroke, raised)
     smallest = height
-    if len(lines) > 4:
+    if len(lines) > _STRUT_LINES:
         room, tall = tower.length_mm - 3.0, tower.width_mm - 1.6
-        words = max(_WARNINGS, key=lambda words: _fitting(words, room, tall, stroke))
+        words = max(_broken(lines[_STRUT_LINES:]), key=lambda words: _fitting(words, room, tall, stroke))
         height = _fitting(words, room, tall, stroke)
         wide = max(text_width(word, height, stroke) for word in words)
         bodies += _block(words, tower.frame, -wide / 2, height, stroke, raised)
         smallest = min(smallest, height)
     return union(*bodies, name="label"), smallest
+
+
+def _broken(warning: tuple[str, ...]) -> list[tuple[str, ...]]:
+    """Return the ways to break a warning into lines, fewest lines first; words keep their order."""
+    words = " ".join(warning).split()
+    ways = []
+    for count in range(1, min(_WARNING_LINES, len(words)) + 1):
+        for ends in combinations(range(1, len(words)), count - 1):
+            cuts = (0, *ends, len(words))
+            ways.append(tuple(" ".join(words[start:end]) for start, end in pairwise(cuts)))
+    return ways
 
 
 def _fitting(lines: tuple[str, ...], room_mm: float, tall_mm: float, stroke_mm: float) -> float:

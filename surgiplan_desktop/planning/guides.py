@@ -59,6 +59,7 @@ def build_guide(
     osteotomy: OsteotomyStep,
     case_code: str,
     approved: bool,
+    mesh_only: bool,
     landmarks: Landmarks,
     frames: LegFrames,  # noqa: ARG001 - the graph hands every planning function the frames; the plan carries the tibia's
     plan: OsteotomyPlan,
@@ -74,8 +75,8 @@ def build_guide(
     ----------
     step, osteotomy
         Parameters of the guide and of the osteotomy with its blade.
-    case_code, approved
-        For the label: without approval the body says TEST, NOT FOR THEATRE.
+    case_code, approved, mesh_only
+        For the label: without approval the body says TEST, NOT FOR THEATRE; bones without a scan are told by MESH ONLY.
     landmarks, frames, plan, wedge, tibia, fibula
         Results of the leg.
 
@@ -100,7 +101,7 @@ def build_guide(
     field = _body_field(site, relief, outline, slot, pins, strut, step)
     body = body_of(field, relief.grid, name="guide")
     code = check_code(step, osteotomy, plan, tibia)
-    lines = label_lines(step.side, case_code, step.revision, code, approved)
+    lines = label_lines(step.side, case_code, step.revision, code, approved=approved, mesh_only=mesh_only)
     letters, smallest = label_body(lines, strut, tower)
     progress.step(0.6, 1.0, "guide_solid")
     bone = _neighbourhood(site.part.mesh, body, site)
@@ -115,7 +116,7 @@ def build_guide(
         check.wall_check(mesh, contact, step.clearance_mm),
         *check.seat_checks(contact, play),
         *_feature_checks(osteotomy, plan, wedge, slot, pins, outline, height, step),
-        *_label_checks(site, strut, tower, smallest, approved),
+        *_label_checks(site, strut, tower, smallest, labelled_tower=mesh_only or not approved),
         *_fibula_checks(mesh, fibula),
     )
     progress.step(1.0, 1.0, "guide_checks")
@@ -230,9 +231,9 @@ def _feature_checks(
     )
 
 
-def _label_checks(site: GuideSite, strut: Pad, tower: Pad, smallest_mm: float, approved: bool) -> tuple[Check, ...]:
+def _label_checks(site: GuideSite, strut: Pad, tower: Pad, smallest_mm: float, *, labelled_tower: bool) -> tuple[Check, ...]:
     limits = default_limits()
-    pads = (strut,) if approved else (strut, tower)
+    pads = (strut, tower) if labelled_tower else (strut,)
     unmirrored = all(reads_unmirrored(pad) for pad in pads) and facing(strut, site) > 0.5
     return (
         Check("label_readable", "pass" if unmirrored else "fail", "from outside" if unmirrored else "mirrored", "from outside"),

@@ -5,13 +5,13 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from surgiplan_desktop.app import export_plan
-from surgiplan_desktop.app.export_plan import export
 from surgiplan_desktop.base.errors import ComputationError, PlanCheckError, UsageError
 from surgiplan_desktop.files.mesh_files import read_mesh
 from surgiplan_desktop.geometry.solid import is_solid, volume
@@ -20,6 +20,9 @@ from surgiplan_desktop.model.case import Approval
 from surgiplan_desktop.model.edits import approve
 from surgiplan_desktop.planning import graph
 from tests.helpers.guide_session import guide_session
+
+#: The bones of the session at hand came as meshes.
+export = partial(export_plan.export, mesh_only_acknowledged=True)
 
 
 @pytest.mark.parametrize("fmt", ["stl", "ply", "obj"])
@@ -70,6 +73,15 @@ def test_a_failing_check_writes_nothing(tmp_path: Path) -> None:
     assert caught.value.exit_code == 4
     assert caught.value.parameters["checks"] == "seat_unstable"
     assert not (tmp_path / "out").exists()
+
+
+def test_a_guide_on_bones_without_a_scan_leaves_only_acknowledged(tmp_path: Path) -> None:
+    with guide_session(tmp_path / "user") as session:
+        with pytest.raises(PlanCheckError) as caught:
+            export_plan.export(session, "guide", "stl", tmp_path / "out")
+        assert caught.value.message_id == "mesh_only_not_acknowledged"
+        assert not (tmp_path / "out").exists()
+        assert export_plan.export(session, "bones", "stl", tmp_path / "out")
 
 
 def test_an_approved_case_is_not_called_test(tmp_path: Path) -> None:

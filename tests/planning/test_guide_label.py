@@ -73,6 +73,11 @@ def test_raised_letters_are_solid_and_say_side_code_and_warning() -> None:
     assert is_solid(raised_text("".join(lines), Frame(np.zeros(3), np.eye(3)), 4.0, 0.8, -0.5, 0.6))
 
 
+def test_bones_without_a_scan_are_told_on_the_guide() -> None:
+    assert "MESH ONLY" in label_lines(Side.LEFT, "K7QX2M", 1, "A3F9", approved=True, mesh_only=True)
+    assert "MESH ONLY" not in label_lines(Side.LEFT, "K7QX2M", 1, "A3F9", approved=False)
+
+
 def test_zero_and_one_differ_from_o_and_i() -> None:
     for one, two in (("0", "O"), ("1", "I")):
         assert (_drawn(one, 6.0, 0.8, 6.0) != _drawn(two, 6.0, 0.8, 6.0)).mean() > 0.03

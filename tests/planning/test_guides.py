@@ -28,7 +28,7 @@ CODE = "K7QX2M"
 def _build(side: Side = Side.RIGHT, approved: bool = False, **changes: object) -> Guide:
     leg = replace(guide_leg(side), **changes)
     return build_guide(
-        leg.step, leg.osteotomy, CODE, approved, leg.landmarks, leg.frames, leg.plan, leg.wedge, leg.tibia
+        leg.step, leg.osteotomy, CODE, approved, False, leg.landmarks, leg.frames, leg.plan, leg.wedge, leg.tibia
     )  # fmt: skip
 
 

@@ -21,13 +21,28 @@ def _add_arguments(parser: argparse.ArgumentParser) -> None:
         help="stl (default), ply, obj; nifti (default for labels), nrrd",
     )
     parser.add_argument("-o", "--output", metavar="DIR", type=Path, required=True, help="the folder for the files")
+    parser.add_argument(
+        "--acknowledge",
+        choices=("mesh-only",),
+        action="append",
+        default=[],
+        help="mesh-only: the guide stands on bones that others segmented, without their scan",
+    )
     add_force_argument(parser)
 
 
 def _run(arguments: argparse.Namespace, console: Console) -> Outcome:
     fmt = arguments.format or ("nifti" if arguments.what == "labels" else "stl")
     with open_for_command(console, arguments.case) as session:
-        paths = export(session, arguments.what, fmt, arguments.output, force=arguments.force, progress=console)
+        paths = export(
+            session,
+            arguments.what,
+            fmt,
+            arguments.output,
+            force=arguments.force,
+            mesh_only_acknowledged="mesh-only" in arguments.acknowledge,
+            progress=console,
+        )
         code = session.case.code
     data: dict[str, object] = {"case": code, "what": arguments.what, "format": fmt, "files": [str(path) for path in paths]}
     return Outcome(data, tuple(str(path) for path in paths))

@@ -8,7 +8,7 @@ from PySide6.QtCore import QUrl
 from PySide6.QtGui import QDesktopServices
 from PySide6.QtWidgets import QCheckBox, QFileDialog, QHBoxLayout, QLineEdit, QVBoxLayout
 
-from surgiplan_desktop.app.export_plan import export
+from surgiplan_desktop.app.export_plan import export, is_mesh_only
 from surgiplan_desktop.app.make_report import write_report
 from surgiplan_desktop.app.session import Session
 from surgiplan_desktop.base.progress import SILENT, PartOfProgress, Progress
@@ -22,13 +22,21 @@ from surgiplan_desktop.planning.records import Guide
 
 
 def export_all(
-    session: Session, folder: Path, everything: bool, report: bool, force: bool, *, progress: Progress = SILENT
+    session: Session,
+    folder: Path,
+    everything: bool,
+    report: bool,
+    force: bool,
+    mesh_only_acknowledged: bool,
+    *,
+    progress: Progress = SILENT,
 ) -> list[Path]:
     """Write the guide (or all parts) as STL with sidecars, and the report, into a folder; return the files."""
     folder.mkdir(parents=True, exist_ok=True)
     share = 0.6 if report else 1.0
     what = "all" if everything else "guide"
-    files = list(export(session, what, "stl", folder, force=force, progress=PartOfProgress(progress, 0.0, share)))
+    part = PartOfProgress(progress, 0.0, share)
+    files = list(export(session, what, "stl", folder, force=force, mesh_only_acknowledged=mesh_only_acknowledged, progress=part))
     if report:
         path = folder / "report.pdf"
         write_report(session, path, force=force, progress=PartOfProgress(progress, share, 1.0))
@@ -59,7 +67,10 @@ class ApprovePanel(Panel):
         guide.setObjectName("export_guide")
         guide.setChecked(True)
         guide.setEnabled(False)
-        for box in (guide, self._all, self._report):
+        self._mesh_only = QCheckBox(self.word("mesh_only_seen"))
+        self._mesh_only.setObjectName("mesh_only_seen")
+        self._mesh_only.setToolTip(self.word("mesh_only_tip"))
+        for box in (guide, self._all, self._report, self._mesh_only):
             what.addWidget(box)
         what.addWidget(label(self.word("to_folder"), "secondary"))
         row = QHBoxLayout()
@@ -90,6 +101,7 @@ class ApprovePanel(Panel):
             self._all.isChecked(),
             self._report.isChecked(),
             force,
+            self._mesh_only.isChecked(),
             on_value=self._done,
         )
 
@@ -111,6 +123,7 @@ class ApprovePanel(Panel):
         step = guide_of(self.bridge)
         guide = None if step is None else self.bridge.value(guide_key(step.id))
         ready = step is not None and self.bridge.ready(guide_key(step.id))
+        self._mesh_only.setVisible(is_mesh_only(case))
         self._show_checks(guide if isinstance(guide, Guide) and ready else None)
         self._show_files()
         reason = ""
@@ -147,4 +160,5 @@ class ApprovePanel(Panel):
     def renew(self) -> None:
         self._written = []
         self._folder_for = ""
+        self._mesh_only.setChecked(False)
         super().renew()
