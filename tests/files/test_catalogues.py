@@ -27,8 +27,8 @@ def test_the_first_root_wins_and_broken_files_are_named(tmp_path: Path) -> None:
     folder = tmp_path / "implants" / "mine"
     folder.mkdir(parents=True)
     path = folder / "catalogue.toml"
-    path.write_text(text.replace('version = "2"', 'version = "2-mine"'))
-    assert load_catalogues((tmp_path, resource_folder()))["generic"].version == "2-mine"
+    path.write_text(text.replace('version = "3"', 'version = "3-mine"'))
+    assert load_catalogues((tmp_path, resource_folder()))["generic"].version == "3-mine"
     for broken in ("name = ", text.replace("schema = 1", "schema = 9"), text.replace("thickness_mm = 4", 'thickness_mm = "x"')):
         path.write_text(broken)
         with pytest.raises(InputDataError, match="catalogue_") as caught:
