@@ -42,7 +42,12 @@ def open_session(
     UsageError
         ``case_already_open``.
     """
-    return _restored(services, open_case_file(Path(path), services.work_folder, owner=owner, progress=progress), graph)
+    return session_of(services, unpack(services, path, owner=owner, progress=progress), graph=graph)
+
+
+def unpack(services: Services, path: Path, *, owner: Owner = "window", progress: Progress = SILENT) -> Restored:
+    """Read a case file into a work folder: the long half of :func:`open_session`, which any thread may do."""
+    return open_case_file(Path(path), services.work_folder, owner=owner, progress=progress)
 
 
 def recoverable(services: Services) -> tuple[Recoverable, ...]:
@@ -52,10 +57,11 @@ def recoverable(services: Services) -> tuple[Recoverable, ...]:
 
 def recover_session(services: Services, item: Recoverable, *, graph: Graph | None = None) -> Session:
     """Open the unsaved work of a work folder; undo reaches back as before."""
-    return _restored(services, recover(item), graph)
+    return session_of(services, recover(item), graph=graph)
 
 
-def _restored(services: Services, restored: Restored, graph: Graph | None) -> Session:
+def session_of(services: Services, restored: Restored, *, graph: Graph | None = None) -> Session:
+    """Make the session of what was read; it belongs to the thread that calls."""
     history = History.replayed(restored.first, restored.events)
     if restored.saved is None:
         history.mark_saved(None)

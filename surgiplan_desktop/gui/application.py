@@ -54,6 +54,7 @@ def run(case: Path | None = None) -> int:
     else:
         window.resize(min(1600, screen.width()), min(1000, screen.height()))
         window.show()
+    window.documents.tell_left_work()
     if case is not None:
         QTimer.singleShot(0, lambda: window.documents.open(case))
     QTimer.singleShot(300, lambda: services.jobs.warm(*_WARM))

@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 from PySide6.QtCore import QObject, Qt, QTimer, Signal
 
-from surgiplan_desktop.app.documents import new_session, open_session, recover_session
+from surgiplan_desktop.app.documents import new_session, recover_session, session_of, unpack
 from surgiplan_desktop.app.jobs import Job
 from surgiplan_desktop.app.notices import Notice
 from surgiplan_desktop.app.session import Change, Session
@@ -19,6 +19,8 @@ from surgiplan_desktop.app.texts import Texts
 from surgiplan_desktop.base.errors import SurgiPlanError
 from surgiplan_desktop.base.progress import Cancelled
 from surgiplan_desktop.derive.node import Key, Ready, State
+from surgiplan_desktop.files.case_file import Restored
+from surgiplan_desktop.files.work_folders import Recoverable
 from surgiplan_desktop.model.anatomy import Side
 from surgiplan_desktop.model.case import Case
 
@@ -186,13 +188,25 @@ class Bridge(QObject):
         """Close the case and open an empty one."""
         self._replace(new_session(self.services))
 
-    def open(self, path: Path) -> None:
-        """Open a case file instead of the case at hand."""
-        self._replace(open_session(self.services, path))
+    def open(self, path: Path, *, may_replace: Callable[[], bool], opened: Callable[[], object]) -> Job:
+        """Open a case file instead of the case at hand; it is read beside the window's work.
 
-    def recover(self, folder: Path) -> None:
+        ``may_replace`` is asked when it has been read and the case at hand was changed meanwhile.
+        """
+        session, case = self.session, self.case
+
+        def put(restored: Restored) -> None:
+            if (self.session is not session or self.case is not case) and not may_replace():
+                restored.folder.close(keep=False)
+                return
+            self._replace(session_of(self.services, restored))
+            opened()
+
+        return self.run_job("opening", unpack, self.services, path, on_value=put)
+
+    def recover(self, item: Recoverable) -> None:
         """Open unsaved work that an earlier run left behind."""
-        self._replace(recover_session(self.services, folder))
+        self._replace(recover_session(self.services, item))
 
     def close(self, *, discard: bool) -> None:
         """Close the session; the services stay. Unsaved work is kept for recovery unless ``discard``."""

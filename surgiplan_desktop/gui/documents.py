@@ -10,6 +10,7 @@ from PySide6.QtWidgets import QFileDialog, QMenu
 
 from surgiplan_desktop.app.documents import recoverable
 from surgiplan_desktop.app.settings import read_settings, write_settings
+from surgiplan_desktop.files.work_folders import Recoverable
 from surgiplan_desktop.gui.dialogs.ask import AskUnsaved
 
 if TYPE_CHECKING:
@@ -82,18 +83,31 @@ class Documents:
             menu.addSeparator()
             for item in left:
                 text = word("recover_work", code=item.code or word("no_case"))
-                menu.addAction(text, lambda item=item: self._recover(item))
+                menu.addAction(text, lambda item=item: self.recover(item))
         if menu.isEmpty():
             menu.addAction(word("no_recent")).setEnabled(False)
 
-    def _recover(self, item: object) -> None:
+    def tell_left_work(self) -> None:
+        """Say that an earlier run left unsaved work behind, when it did."""
+        if recoverable(self._bridge.services):
+            self._bridge.tell("left_work_found", self._bridge.word("left_work_hint"))
+
+    def recover(self, item: Recoverable) -> None:
+        """Go on with unsaved work of an earlier run."""
         if self.may_leave() and self._bridge.attempt(lambda: self._bridge.recover(item)):
             self._bridge.tell("recovered")
 
     def _open(self, path: Path) -> None:
-        if self._bridge.attempt(lambda: self._bridge.open(path)):
+        session = self._bridge.session
+        if session.path is not None and path.resolve() == session.path:
+            self._bridge.tell("already_here", file=path.name)
+            return
+
+        def opened() -> None:
             self._note(path)
             self._bridge.tell("opened", file=path.name)
+
+        self._bridge.open(path, may_replace=self.may_leave, opened=opened)
 
     def _save(self, path: Path, *, wait: bool) -> bool:
         session = self._bridge.session

@@ -60,6 +60,8 @@ class MainWindow(QMainWindow):
             made.go.connect(self.go)
             made.refresh()
             self._panels[kind.step] = made
+            if isinstance(made, StudyPanel):
+                made.recover_wanted.connect(self.documents.recover)
             self._stack.addWidget(made)
         self._stack.setFixedWidth(made.width())
         self._put_together()

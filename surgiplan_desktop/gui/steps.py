@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final, Literal
 
+from surgiplan_desktop.app.run_segmentation import side_witnesses
+from surgiplan_desktop.base.errors import PlanCheckError
 from surgiplan_desktop.derive.node import Failed, Key
 from surgiplan_desktop.gui.bridge import Bridge
 from surgiplan_desktop.model.case import Finding
@@ -19,6 +21,8 @@ from surgiplan_desktop.planning.graph import (
     pieces_key,
     wedge_key,
 )
+from surgiplan_desktop.planning.records import Landmarks
+from surgiplan_desktop.planning.sides import require_sides_agree, witnesses_of
 
 STEPS: Final = ("study", "bones", "review", "measure", "plan", "guide", "approve")
 Glyph = Literal["done", "next", "attention", "stale", "blocked", "open"]
@@ -70,8 +74,31 @@ def wanted_keys(bridge: Bridge) -> set[Key]:
 
 def findings_of_segmentation(bridge: Bridge) -> tuple[Finding, ...]:
     """Return what the segmentation asks to be looked at."""
-    run = bridge.case.segmentation
-    return () if run is None else tuple(finding for finding in run.findings if finding.severity != "note")
+    return tuple(finding for finding in findings_of_bones(bridge) if finding.severity != "note")
+
+
+def findings_of_bones(bridge: Bridge) -> tuple[Finding, ...]:
+    """Return all findings of the segmentation; what the request says is asked anew, for it may have been changed since."""
+    case = bridge.case
+    if case.segmentation is None:
+        return ()
+    kept = tuple(finding for finding in case.segmentation.findings if finding.code != "side_witness")
+    return (*kept, *side_witnesses(case, set(case.sides)))
+
+
+def side_conflict(bridge: Bridge) -> PlanCheckError | None:
+    """Return why nothing may be planned on the side worked on, or None while all witnesses agree (practice.md 13)."""
+    side = bridge.side
+    if side is None or (bridge.case.study is None and not bridge.case.bones):
+        return None
+    landmarks = bridge.value(landmarks_key(side))
+    try:
+        require_sides_agree(
+            side, witnesses_of(bridge.case), landmarks if isinstance(landmarks, Landmarks) else Landmarks(side, {})
+        )
+    except PlanCheckError as error:
+        return error
+    return None
 
 
 def step_states(bridge: Bridge) -> dict[str, StepState]:
@@ -93,6 +120,8 @@ def step_states(bridge: Bridge) -> dict[str, StepState]:
 
 
 def _study(bridge: Bridge) -> StepState:
+    if side_conflict(bridge) is not None:
+        return StepState("attention", "sides_contradict")
     return StepState("done" if bridge.case.study or bridge.case.imported_bones else "open")
 
 
@@ -105,6 +134,8 @@ def _bones(bridge: Bridge) -> StepState:
     states = [bridge.state(bone_key(bone)) for bone in case.bones]
     if any(isinstance(state, Failed) for state in states):
         return StepState("attention", "bone_failed")
+    if side_conflict(bridge) is not None:
+        return StepState("attention", "sides_contradict")
     return StepState("done") if all(bridge.ready(bone_key(bone)) for bone in case.bones) else StepState("stale", "computing")
 
 
@@ -130,7 +161,8 @@ def _plan(bridge: Bridge) -> StepState:
         return StepState("blocked", "needs_bones", "bones")
     step = osteotomy_of(bridge)
     if step is None:
-        return StepState("open")
+        conflict = side_conflict(bridge)
+        return StepState("open") if conflict is None else StepState("blocked", "sides_contradict", "study")
     if isinstance(bridge.state(osteotomy_key(step.id)), Failed):
         return StepState("attention", "plan_failed")
     if not bridge.ready(pieces_key(step.id)):
@@ -141,8 +173,11 @@ def _plan(bridge: Bridge) -> StepState:
 
 
 def _guide(bridge: Bridge) -> StepState:
-    if osteotomy_of(bridge) is None:
+    osteotomy = osteotomy_of(bridge)
+    if osteotomy is None:
         return StepState("blocked", "needs_plan", "plan")
+    if isinstance(bridge.state(osteotomy_key(osteotomy.id)), Failed):
+        return StepState("blocked", "plan_failed", "plan")
     step = guide_of(bridge)
     if step is None:
         return StepState("open")

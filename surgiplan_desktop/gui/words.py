@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from datetime import datetime
 from typing import Final
 
 from surgiplan_desktop.gui.bridge import Bridge
-from surgiplan_desktop.planning.records import Measure
+from surgiplan_desktop.planning.records import Measure, Measures
 
 _UNITS: Final = {"deg": "°", "mm": " mm", "%": " %", "": ""}
 #: Measures whose sign has a word: (word below zero, word above zero), value shown without sign.
@@ -78,11 +80,26 @@ def measure_tip(bridge: Bridge, measure: Measure) -> str:
     return "\n".join(rows)
 
 
+def missing_reasons(bridge: Bridge, measures: Measures, names: Sequence[str]) -> list[str]:
+    """Return why some of these measures cannot be had, each reason once."""
+    items = [measures.items[name] for name in names if name in measures.items]
+    found = [item.reason for item in items if item.status == "not_measurable" and item.reason is not None]
+    return list(dict.fromkeys(bridge.texts.finding(reason) for reason in found))
+
+
 def outside_normal(measure: Measure) -> bool:
     """Tell whether a value lies outside its normal range."""
     if measure.normal is None or not isinstance(measure.value, float):
         return False
     return not measure.normal[0] <= measure.value <= measure.normal[1]
+
+
+def local_time(utc: str) -> str:
+    """Return a moment given as ISO 8601 in the time of this place, to the minute; the words themselves when they are none."""
+    try:
+        return datetime.fromisoformat(utc).astimezone().strftime("%Y-%m-%d %H:%M")
+    except ValueError:
+        return utc
 
 
 def landmark_words(landmark: str) -> str:

@@ -15,6 +15,7 @@ from surgiplan_desktop.gui.bridge import Bridge
 from surgiplan_desktop.gui.viewports.stage import Stage
 from surgiplan_desktop.gui.widgets.findings import card
 from surgiplan_desktop.gui.widgets.layout import button, clear, label, line
+from surgiplan_desktop.gui.widgets.side_card import SideCard
 
 PANEL_PX = 320
 
@@ -48,6 +49,9 @@ class Panel(QWidget):
         self.body.setContentsMargins(12, 12, 14, 12)
         self.body.setSpacing(8)
         self.body.addWidget(label(self.word(f"step_{self.step}"), "title"))
+        self._sides_card = SideCard(bridge, self.step)
+        self._sides_card.go.connect(self.go)
+        self.body.addWidget(self._sides_card)
         self.content = QVBoxLayout()
         self.content.setSpacing(8)
         self.body.addLayout(self.content)
@@ -147,6 +151,7 @@ class Panel(QWidget):
 
     def showEvent(self, event: object) -> None:
         super().showEvent(event)
+        self._sides_card.refresh()
         self.refresh()
 
     def _on_job(self, job: Job) -> None:
@@ -155,4 +160,5 @@ class Panel(QWidget):
 
     def _refresh_if_seen(self) -> None:
         if self.isVisible():
+            self._sides_card.refresh()
             self.refresh()

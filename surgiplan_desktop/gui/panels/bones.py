@@ -8,9 +8,10 @@ from PySide6.QtWidgets import QCheckBox, QVBoxLayout
 from surgiplan_desktop.app.run_segmentation import segment
 from surgiplan_desktop.derive.node import Failed
 from surgiplan_desktop.gui.panels.base import Panel
+from surgiplan_desktop.gui.steps import findings_of_bones
 from surgiplan_desktop.gui.widgets.findings import FindingList, card
 from surgiplan_desktop.gui.widgets.layout import button, clear, group, label
-from surgiplan_desktop.model.anatomy import BoneId
+from surgiplan_desktop.model.anatomy import BoneId, BoneName
 from surgiplan_desktop.model.mesh import Bone
 from surgiplan_desktop.planning.graph import bone_key
 
@@ -22,6 +23,7 @@ class BonesPanel(Panel):
 
     def build(self) -> None:
         self._shown: object = None
+        self._awaited = False
         how = group(self.content, self.word("group_method"))
         how.addWidget(label(self.word("bones_method"), "secondary"))
         self._again = button(self.word("find_again"), "find_again", self._find, tip=self.word("find_again_tip"))
@@ -33,9 +35,31 @@ class BonesPanel(Panel):
         self.content.addLayout(self._list)
         self._findings = FindingList(self.bridge, "bones_findings")
         self.content.addWidget(self._findings)
+        self.bridge.results_changed.connect(self._tell_when_ready)
 
     def _find(self) -> None:
-        self.work("segmenting", segment, self.bridge.session, on_value=lambda _run: self.bridge.tell("bones_found"))
+        self.work("segmenting", segment, self.bridge.session, on_value=lambda _run: self._found())
+
+    def _found(self) -> None:
+        self._awaited = True
+        self.bridge.tell("bones_found")
+        self._tell_when_ready()
+
+    def _tell_when_ready(self) -> None:
+        """Say once that all surfaces are there, and leave the crosshair on a bone of the side worked on."""
+        bones = self.bridge.case.bones
+        if not self._awaited or not bones or not all(self.bridge.ready(bone_key(bone)) for bone in bones):
+            return
+        self._awaited = False
+        self.bridge.tell("bones_ready", count=len(bones))
+        tibia = self.bridge.value(bone_key(BoneId(self.bridge.side, BoneName.TIBIA))) if self.bridge.side else None
+        if isinstance(tibia, Bone) and self.stage.bone_at(self.stage.crosshair) is None:
+            points = tibia.surface_points
+            self.stage.look_at((points.min(axis=0) + points.max(axis=0)) / 2.0)
+
+    def renew(self) -> None:
+        self._awaited = False
+        super().renew()
 
     def _stop(self) -> None:
         if self.job is not None:
@@ -53,8 +77,7 @@ class BonesPanel(Panel):
         self._again.setVisible(have and case.study is not None and not self.busy)
         self._cancel.setVisible(self.busy)
         self._show_bones()
-        run = case.segmentation
-        self._findings.show_findings(() if run is None else run.findings)
+        self._findings.show_findings(findings_of_bones(self.bridge))
         if case.study is None and not have:
             self.say_next(self.word("find_bones"), enabled=False, reason=self.word("needs_study"))
         elif self.busy:

@@ -10,7 +10,7 @@ from surgiplan_desktop.gui.tools.base import Tool
 from surgiplan_desktop.gui.tools.landmark_tool import LandmarkTool
 from surgiplan_desktop.gui.widgets.findings import FindingList
 from surgiplan_desktop.gui.widgets.layout import Table, button, group, label
-from surgiplan_desktop.gui.words import landmark_words, measure_tip, measure_words, outside_normal, short_words
+from surgiplan_desktop.gui.words import landmark_words, measure_tip, measure_words, missing_reasons, outside_normal, short_words
 from surgiplan_desktop.model.anatomy import LANDMARKS
 from surgiplan_desktop.model.edits import release_landmark
 from surgiplan_desktop.planning.graph import bone_key, landmarks_key, measures_key
@@ -41,6 +41,8 @@ class MeasurePanel(Panel):
         measures.addWidget(self._waiting)
         self._table = Table("measures", ("", "", ""), (0, 122, 40))
         measures.addWidget(self._table)
+        self._missing = label("", "small", "measures_missing")
+        measures.addWidget(self._missing)
         more = button(self.word("more_measures"), "more_measures", lambda: None, checkable=True)
         self._others = Table("other_measures", ("", "", ""), (0, 112, 40))
         self._others.hide()
@@ -116,6 +118,9 @@ class MeasurePanel(Panel):
                 (mark, theme.colour("warn"), tip),
             )
         self._table.fill([rows[name] for name in FIRST if name in rows], right=(1,))
+        reasons = missing_reasons(self.bridge, measures, FIRST)
+        self._missing.setText(self.word("not_measurable_because", reasons=" ".join(reasons)) if reasons else "")
+        self._missing.setVisible(bool(reasons))
         self._others.fill([rows[name] for name in rows if name not in FIRST], right=(1,))
 
     def _mark(self, item: Measure) -> str:

@@ -12,12 +12,13 @@ from surgiplan_desktop.gui.panels.base import Panel
 from surgiplan_desktop.gui.panels.cut_fields import CutFields
 from surgiplan_desktop.gui.panels.implants import ImplantGroup
 from surgiplan_desktop.gui.panels.plan_tables import PlanTables
-from surgiplan_desktop.gui.steps import osteotomy_of
+from surgiplan_desktop.gui.steps import osteotomy_of, side_conflict
 from surgiplan_desktop.gui.tools.base import Tool
 from surgiplan_desktop.gui.tools.implant_tool import PlanTool
 from surgiplan_desktop.gui.widgets.fields import ChoiceField, NumberField
 from surgiplan_desktop.gui.widgets.findings import FindingList
 from surgiplan_desktop.gui.widgets.layout import button, group, label
+from surgiplan_desktop.gui.words import missing_reasons
 from surgiplan_desktop.model.edits import next_step_id, put_step, remove_step
 from surgiplan_desktop.model.steps import OsteotomyStep, Target
 from surgiplan_desktop.planning.graph import measures_key, osteotomy_key, pieces_key, site_key, wedge_key
@@ -70,6 +71,8 @@ class PlanPanel(Panel):
             field.committed.connect(lambda value, kind=kind: self._set_target(Target(kind, value)))
             self._values[kind] = field
             target.addWidget(field)
+        self._why = label("", "small", "target_why")
+        target.addWidget(self._why)
         poses = [(self.word("pose_ct"), "ct"), (self.word("pose_standing"), "standing")]
         self._pose = ChoiceField("pose", self.word("pose"), poses, self.word("pose_tip"))
         self._pose.chosen.connect(lambda pose: self._edit("edit_pose", pose=pose))
@@ -110,6 +113,12 @@ class PlanPanel(Panel):
             return Target("mpta", TARGETS["mpta"][4])
         return DEMO_TARGET
 
+    def _why_not_line(self) -> str:
+        """Say why the weight-bearing line and the leg axis cannot be the target, where they cannot."""
+        measures = self.bridge.value(measures_key(self.bridge.side)) if self.bridge.side else None
+        reasons = missing_reasons(self.bridge, measures, ("wbl",)) if isinstance(measures, Measures) else []
+        return self.word("target_without_line", reasons=" ".join(reasons)) if reasons else ""
+
     def _set_kind(self, kind: str) -> None:
         step = osteotomy_of(self.bridge)
         if step is None or step.target.kind == kind:
@@ -146,15 +155,22 @@ class PlanPanel(Panel):
         current = step is not None and self.bridge.ready(wedge_key(step.id)) and self.bridge.ready(pieces_key(step.id))
         self._intro.setVisible(step is None)
         self._show_target(step, plan)
+        conflict = side_conflict(self.bridge) is not None  # the card at the top says which and what to do
         own = () if step is None else (osteotomy_key(step.id), wedge_key(step.id), pieces_key(step.id))
-        self.show_trouble(self._failed, () if step is None else (site_key(step.side), *own), self.word("plan_failed"))
+        looked = () if step is None or conflict else (site_key(step.side), *own)
+        self.show_trouble(self._failed, looked, self.word("plan_failed"))
         self._tables.show_plan(plan, wedge, current=current)
         self._cut.show_plan(step, plan)
         self._implants.refresh(step)
         self._remove.setVisible(step is not None)
-        self._findings.show_findings([*(plan.findings if plan else ()), *(wedge.findings if wedge else ())])
+        told = [] if plan is None else [*plan.findings, *(wedge.findings if wedge else ())]
+        self._findings.show_findings(told)
         if not self.bridge.case.bones or self.bridge.side is None:
             self.say_next(self.word("plan_osteotomy"), enabled=False, reason=self.word("needs_bones"))
+        elif conflict:
+            self.say_next(
+                self.word("plan_osteotomy" if step is None else "next_guide"), enabled=False, reason=self.word("sides_contradict")
+            )
         elif step is None:
             ready = self.bridge.ready(measures_key(self.bridge.side))
             self.say_next(self.word("plan_osteotomy"), enabled=ready, reason="" if ready else self.word("computing"))
@@ -171,11 +187,13 @@ class PlanPanel(Panel):
             field.setVisible(kind == target.kind)
             field.setEnabled(step is not None)
         self._values[target.kind].show_value(target.value)
+        self._why.setText(self._why_not_line())
+        self._why.setVisible(bool(self._why.text()))
         if step is not None:
             self._pose.show_choice(step.pose)
             shown = step.post_jlca_deg if step.post_jlca_deg is not None else plan.post_jlca_deg if plan else None
             proposal = None if step.post_jlca_deg is None else step.post_jlca_deg + 1.0
-            self._jlca.setEnabled(shown is not None)
+            self._jlca.setVisible(shown is not None)  # without a femur there is no joint line angle to choose
             self._jlca.show_value(shown or 0.0, proposal, self.word("as_proposed"))
 
     def _focus(self) -> None:

@@ -6,15 +6,18 @@ from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from PySide6.QtWidgets import QButtonGroup, QCheckBox, QFileDialog, QHBoxLayout, QVBoxLayout, QWidget
+from PySide6.QtCore import Signal
+from PySide6.QtWidgets import QButtonGroup, QCheckBox, QFileDialog, QHBoxLayout, QSizePolicy, QVBoxLayout, QWidget
 
 from surgiplan_desktop.app.demo_leg import write_demo_leg
+from surgiplan_desktop.app.documents import recoverable
 from surgiplan_desktop.app.import_study import LoadedStudy, choose, load, load_volume_file, nothing_found, put_in_case, scan
 from surgiplan_desktop.base.errors import SurgiPlanError
 from surgiplan_desktop.gui.panels.base import Panel
 from surgiplan_desktop.gui.widgets.fields import ChoiceField, NumberField
 from surgiplan_desktop.gui.widgets.findings import FindingList, card
 from surgiplan_desktop.gui.widgets.layout import button, clear, group, label
+from surgiplan_desktop.gui.words import local_time
 from surgiplan_desktop.imaging.dicom_scan import ScanResult, Series
 from surgiplan_desktop.imaging.volume_files import volume_kind
 from surgiplan_desktop.model.anatomy import Side
@@ -23,17 +26,24 @@ from surgiplan_desktop.model.edits import set_intake
 
 PROCEDURES = ("mowhto",)
 LEANS = ("unknown", "varus", "valgus")
+_LEFT_SHOWN = 3
 
 
 class StudyPanel(Panel):
     """See the module's text."""
 
     step = "study"
+    #: Unsaved work of an earlier run (Recoverable) shall be gone on with.
+    recover_wanted = Signal(object)
 
     def build(self) -> None:
         self._result: ScanResult | None = None
         self._boxes: list[tuple[QCheckBox, Series]] = []
         self._temporary: TemporaryDirectory[str] | None = None
+        self._left = QVBoxLayout()
+        self._left.setSpacing(6)
+        self.content.addLayout(self._left)
+        self._offer_left_work()
         self._build_request()
         self._build_source()
         self._found = QVBoxLayout()
@@ -79,6 +89,33 @@ class StudyPanel(Panel):
         toggle.toggled.connect(self._more.setVisible)
         asked.addWidget(toggle)
         asked.addWidget(self._more)
+
+    def _offer_left_work(self) -> None:
+        """Offer what an earlier run that ended suddenly did not save; undo reaches back in it as before."""
+        clear(self._left)
+        left = recoverable(self.bridge.services)
+        if not left:
+            return
+        inner = group(self._left, self.word("group_left_work"))
+        for number, item in enumerate(left[:_LEFT_SHOWN]):
+            words = self.word(
+                "left_work",
+                code=item.code or self.word("no_case"),
+                edits=item.edits,
+                last=item.last_label,
+                time=local_time(item.last_time),
+            )
+            inner.addWidget(
+                card(words if item.path is None else f"{words}\n{item.path.name}", "warn", self.word("left_work_head"))
+            )
+            inner.addWidget(
+                button(
+                    self.word("recover_button"),
+                    f"recover_{number}",
+                    lambda item=item: self.recover_wanted.emit(item),
+                    tip=self.word("recover_tip"),
+                )
+            )
 
     def _build_source(self) -> None:
         source = group(self.content, self.word("group_scan"))
@@ -191,7 +228,9 @@ class StudyPanel(Panel):
         busy, asked = self.busy, case.intake.side is not None and case.intake.procedure is not None
         for made in (self._open, self._demo, self._file):
             made.setEnabled(asked and not busy)
-        findings = () if case.study is None else tuple(f for block in case.study.blocks for f in block.origin.findings)
+        # the side against the request stands in the card above, as it is now and not as it was at the import
+        blocks = () if case.study is None else case.study.blocks
+        findings = tuple(f for block in blocks for f in block.origin.findings if f.code != "side_conflict")
         self._findings.show_findings(findings if self._result is None else ())
         if busy:
             self.say_next(self.word("working"), enabled=False)
@@ -204,12 +243,13 @@ class StudyPanel(Panel):
             self.say_next(self.word("import_series", count=count), enabled=count > 0, reason=reason)
         elif case.study is not None or case.imported_bones:
             self._show_study()
-            self.say_next(self.word("next_bones"))
+            self.say_next(self.word("next_bones_there" if case.bones else "next_bones"))
         else:
             self.say_next(self.word("open_folder"))
 
     def renew(self) -> None:
         self._forget()
+        self._offer_left_work()
         super().renew()
 
     def _show_request(self, intake: Intake) -> None:
@@ -235,16 +275,16 @@ class StudyPanel(Panel):
         for number, series in enumerate(result.series):
             name = series.description or self.word("no_description")
             spacing = " x ".join("?" if value is None else f"{value:.2g}" for value in series.spacing_mm)
-            box = QCheckBox(
-                self.word("series_line", name=name, slices=series.slices, verdict=self.word(f"verdict_{series.verdict}"))
-            )
+            box = QCheckBox(name)
             box.setObjectName(f"series_{number}")
-            box.setToolTip(f"{series.uid}\n{series.first.columns} x {series.first.rows}, {spacing} mm")
+            box.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)  # a long name never widens the panel
+            box.setToolTip(f"{name}\n{series.uid}\n{series.first.columns} x {series.first.rows}, {spacing} mm")
             box.setChecked(series.uid in proposed)
             box.setEnabled(series.verdict == "ok")
             box.toggled.connect(lambda _on: self.refresh())
             inner.addWidget(box)
-            inner.addWidget(label(self.word("series_spacing", spacing=spacing), "small"))
+            verdict = self.word(f"verdict_{series.verdict}")
+            inner.addWidget(label(self.word("series_line", slices=series.slices, verdict=verdict, spacing=spacing), "small"))
             for finding in series.findings:
                 tone = "warn" if series.verdict == "ok" else "fail"
                 inner.addWidget(card(self.bridge.texts.finding(finding), tone))
@@ -253,11 +293,14 @@ class StudyPanel(Panel):
             inner.addWidget(label(self.word("left_aside", count=len(result.rejected)), "small"))
 
     def _show_study(self) -> None:
-        study = self.bridge.case.study
-        if study is None or self._found.count():
+        case = self.bridge.case
+        if self._found.count():
             return
         inner = group(self._found, self.word("group_study"))
-        for block in study.blocks:
+        if case.imported_bones:
+            rows = [f"{self.word(item.bone.bone)}: {item.file_name}" for item in case.imported_bones]
+            inner.addWidget(card("\n".join(rows), "ok", self.word("imported_meshes")))
+        for block in () if case.study is None else case.study.blocks:
             spacing = [sum(row[column] ** 2 for row in block.affine[:3]) ** 0.5 for column in range(3)]
             words = self.word(
                 "block_line",

@@ -194,7 +194,6 @@ class SliceView(QWidget):
 
     def _draw_corners(self, overlay: Overlay) -> None:
         word = self._stage.bridge.word
-        case = self._stage.bridge.case
         direction = ("direction_left", "direction_posterior", "direction_superior")[self.orientation.axis]
         opposite = ("direction_right", "direction_anterior", "direction_inferior")[self.orientation.axis]
         way = word(direction if self.position >= 0 else opposite)
@@ -203,17 +202,15 @@ class SliceView(QWidget):
             (f"{abs(self.position):.1f} mm {way}", "view/text"),
         ]
         overlay.corner(top, right=False, bottom=False)
-        side = case.intake.side
-        tag = [(case.code, "view/text")] if case.code else []
-        if side is not None:
-            tag.append((word(f"side_{side}"), f"side/{side}"))
-        overlay.corner(tag, right=True, bottom=False)
+        overlay.corner(self._stage.identity(), right=True, bottom=False)
         bottom = []
         if self._pointer is not None and self._press is None:
             bottom.append((self._probe(self._pointer), "view/text"))
         if self._stage.sampler is not None:
             window, level = self._stage.window_level
             bottom.append((word("window_level", window=round(window), level=round(level)), "view/text"))
+        else:
+            bottom.append((word("no_images"), "view/text"))
         overlay.corner(bottom, right=False, bottom=True)
         overlay.letters(self._frame.right, self._frame.down)
         overlay.scale_bar(self._frame.mm_per_px)

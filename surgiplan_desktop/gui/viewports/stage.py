@@ -10,6 +10,7 @@ from PySide6.QtCore import QObject, QTimer, Signal
 from surgiplan_desktop.base.arrays import FloatArray
 from surgiplan_desktop.derive.node import Key, Ready
 from surgiplan_desktop.gui.bridge import Bridge
+from surgiplan_desktop.gui.steps import side_conflict
 from surgiplan_desktop.gui.theme import Theme
 from surgiplan_desktop.gui.tools.base import Tool
 from surgiplan_desktop.model.anatomy import BoneId, bone_of_label
@@ -86,6 +87,17 @@ class Stage(QObject):
             return None
         return np.min([p.min(axis=0) for p in points], axis=0), np.max([p.max(axis=0) for p in points], axis=0)
 
+    def identity(self) -> list[tuple[str, str]]:
+        """Code and side of the request for the corner of a view, as (words, colour role); it says when the sides disagree."""
+        case, word = self.bridge.case, self.bridge.word
+        tag = [(case.code, "view/text")] if case.code else []
+        side = case.intake.side
+        if side is not None:
+            tag.append((word(f"side_{side}"), f"side/{side}"))
+        if side_conflict(self.bridge) is not None:
+            tag.append((word("sides_disagree"), "fail"))
+        return tag
+
     def bone_at(self, point_lps: FloatArray) -> BoneId | None:
         """Return the bone of the label map at a point, or None."""
         for labels in self.labels:
@@ -135,6 +147,10 @@ class Stage(QObject):
         self._read_volumes()
         view = self.bridge.session.view
         self.picture = self._maker.picture(self.bridge.case, self._result, view.step, view.opacity, self.bridge.side)
+        if not self.volumes and self.bounds is not None:  # bones from meshes: no scan puts the crosshair where they are
+            low, high = self.bounds
+            if not ((self.crosshair >= low).all() and (self.crosshair <= high).all()):
+                self.look_at((low + high) / 2.0)
         self.picture_changed.emit()
         self.handles_changed.emit()
 

@@ -134,7 +134,6 @@ class VolumeView(VtkWidget):
     def paint_over(self, painter: QPainter) -> None:
         stage = self._stage
         overlay = Overlay(painter, self.width(), self.height(), stage.theme)
-        case = stage.bridge.case
         right, up, _ = self._axes()
         if not self._sync.items:
             overlay.empty([stage.bridge.word(self._empty_words())])
@@ -149,10 +148,7 @@ class VolumeView(VtkWidget):
                 hot = self._hot is not None and self._hot.id == handle.id
                 overlay.handle(handle, x, y, hot=hot, held=isinstance(held, Handle) and held.id == handle.id)
         overlay.corner([(stage.bridge.word("view_3d"), "accent")], right=False, bottom=False)
-        tag = [(case.code, "view/text")] if case.code else []
-        if case.intake.side is not None:
-            tag.append((stage.bridge.word(f"side_{case.intake.side}"), f"side/{case.intake.side}"))
-        overlay.corner(tag, right=True, bottom=False)
+        overlay.corner(stage.identity(), right=True, bottom=False)
         overlay.letters(right, -up)
         overlay.scale_bar(2.0 * self._half_height / max(self.height(), 1))
         self._paint_cube(painter)
