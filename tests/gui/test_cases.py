@@ -12,8 +12,10 @@ from PySide6.QtCore import Qt
 from pytestqt.qtbot import QtBot
 
 from surgiplan_desktop.app.documents import new_session
+from surgiplan_desktop.base.errors import UsageError
 from surgiplan_desktop.gui.bridge import Bridge
 from surgiplan_desktop.gui.main_window import MainWindow, dress
+from surgiplan_desktop.gui.panels.approve import export_all
 from surgiplan_desktop.gui.steps import step_states
 from surgiplan_desktop.gui.theme import theme_named
 from surgiplan_desktop.model.anatomy import BoneId, BoneName, Side
@@ -135,3 +137,13 @@ def test_a_case_is_opened_beside_the_windows_work(qtbot: QtBot, window: MainWind
     assert bridge.case.intake.side is Side.RIGHT
     window.documents.open(path)
     assert window.status.said[-1].text == bridge.word("already_here", file=path.name)
+
+
+def test_a_folder_that_refuses_files_is_a_sentence(bridge: Bridge, tmp_path: Path) -> None:
+    taken = tmp_path / "taken"
+    taken.write_text("a file where the folder should be")
+    with pytest.raises(UsageError) as refused:
+        export_all(bridge.session, taken / "export", everything=False, report=True, force=False, mesh_only_acknowledged=False)
+    text, hint = bridge.texts.error(refused.value)
+    assert "export" in text
+    assert hint

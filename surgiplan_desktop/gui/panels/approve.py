@@ -11,6 +11,7 @@ from PySide6.QtWidgets import QCheckBox, QFileDialog, QHBoxLayout, QLineEdit, QV
 from surgiplan_desktop.app.export_plan import export, is_mesh_only
 from surgiplan_desktop.app.make_report import write_report
 from surgiplan_desktop.app.session import Session
+from surgiplan_desktop.base.errors import UsageError
 from surgiplan_desktop.base.progress import SILENT, PartOfProgress, Progress
 from surgiplan_desktop.gui.dialogs.ask import AskReplace
 from surgiplan_desktop.gui.panels.base import Panel
@@ -31,8 +32,17 @@ def export_all(
     *,
     progress: Progress = SILENT,
 ) -> list[Path]:
-    """Write the guide (or all parts) as STL with sidecars, and the report, into a folder; return the files."""
-    folder.mkdir(parents=True, exist_ok=True)
+    """Write the guide (or all parts) as STL with sidecars, and the report, into a folder; return the files.
+
+    Raises
+    ------
+    UsageError
+        ``output_not_writable``, and those of :func:`export` and :func:`write_report`.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UsageError("output_not_writable", file=folder, reason=error.strerror or str(error)) from error
     share = 0.6 if report else 1.0
     what = "all" if everything else "guide"
     part = PartOfProgress(progress, 0.0, share)
@@ -42,6 +52,14 @@ def export_all(
         write_report(session, path, force=force, progress=PartOfProgress(progress, share, 1.0))
         files.append(path)
     return files
+
+
+def _holds_export(folder: Path) -> bool:
+    """Tell whether files of an export would be replaced; a folder that cannot be looked into is refused by the export itself."""
+    try:
+        return (folder.is_dir() and any(folder.glob("*.stl"))) or (folder / "report.pdf").exists()
+    except OSError:
+        return False
 
 
 class ApprovePanel(Panel):
@@ -88,7 +106,7 @@ class ApprovePanel(Panel):
     def act(self) -> None:
         folder = Path(self._folder.text()).expanduser()
         force = False
-        if (folder.is_dir() and any(folder.glob("*.stl"))) or (folder / "report.pdf").exists():
+        if _holds_export(folder):
             question = AskReplace(self.bridge, self.word("replace_text", folder=str(folder)), self.window())
             if not question.exec():
                 return

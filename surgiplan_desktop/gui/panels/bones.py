@@ -54,7 +54,7 @@ class BonesPanel(Panel):
         self.bridge.tell("bones_ready", count=len(bones))
         tibia = self.bridge.value(bone_key(BoneId(self.bridge.side, BoneName.TIBIA))) if self.bridge.side else None
         if isinstance(tibia, Bone) and self.stage.bone_at(self.stage.crosshair) is None:
-            points = tibia.surface_points
+            points = max((part.mesh.vertices for part in tibia.parts), key=len)
             self.stage.look_at((points.min(axis=0) + points.max(axis=0)) / 2.0)
 
     def renew(self) -> None:

@@ -50,5 +50,6 @@ class ReviewPanel(Panel):
     def _look(self, bone: BoneId) -> None:
         value = self.bridge.value(bone_key(bone))
         if isinstance(value, Bone):
-            points = value.surface_points
+            # A bone of several parts is looked at in its largest: its middle may lie where there is no scan.
+            points = max((part.mesh.vertices for part in value.parts), key=len)
             self.stage.look_at((points.min(axis=0) + points.max(axis=0)) / 2.0)

@@ -209,6 +209,8 @@ class SliceView(QWidget):
         if self._stage.sampler is not None:
             window, level = self._stage.window_level
             bottom.append((word("window_level", window=round(window), level=round(level)), "view/text"))
+            if not self._stage.imaged(self.orientation.axis, self.position):
+                overlay.empty([word("no_image_here")])
         else:
             bottom.append((word("no_images"), "view/text"))
         overlay.corner(bottom, right=False, bottom=True)

@@ -87,6 +87,11 @@ class Stage(QObject):
             return None
         return np.min([p.min(axis=0) for p in points], axis=0), np.max([p.max(axis=0) for p in points], axis=0)
 
+    def imaged(self, axis: int, position: float) -> bool:
+        """Tell whether a plane across an axis (0 x, 1 y, 2 z) at a position (mm LPS) meets any block of the scan."""
+        spans = (bounds_lps((volume,)) for volume in self.volumes)
+        return any(low[axis] <= position <= high[axis] for low, high in spans)
+
     def identity(self) -> list[tuple[str, str]]:
         """Code and side of the request for the corner of a view, as (words, colour role); it says when the sides disagree."""
         case, word = self.bridge.case, self.bridge.word
