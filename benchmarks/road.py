@@ -19,19 +19,20 @@ def road(folder: Path, spacing: float) -> list[tuple[str, Answer]]:
     """Run the commands and return their answers in order."""
     leg = folder / "leg"
     case = folder / "leg.surgiplan"
-    commands: list[list[str | Path]] = [
-        ["phantom", "-o", leg, "--spacing", str(spacing), "--jlca", "1"],
-        ["scan", leg / "dicom"],
-        ["import", leg / "dicom", "-o", case, "--side", "right", "--procedure", "mowhto"],
-        ["segment", case, "--no-ai"],
-        ["measure", case],
-        ["plan", "mowhto", case, "--target", "wbl=55"],
-        ["implant", case, "--side", "right", "--catalogue", "generic"],
-        ["guide", case],
-        ["export", case, "all", "-f", "stl", "-o", folder / "stl"],
-        ["report", case, "-o", folder / "plan.pdf"],
-    ]
-    return [(str(command[0]), surgiplan(command, folder / "user")) for command in commands]
+    commands: dict[str, list[str | Path]] = {
+        "phantom": ["phantom", "-o", leg, "--spacing", str(spacing), "--jlca", "1"],
+        "scan": ["scan", leg / "dicom"],
+        "import": ["import", leg / "dicom", "-o", case, "--side", "right", "--procedure", "mowhto"],
+        "segment": ["segment", case, "--no-ai"],
+        "surfaces": ["export", case, "bones", "-f", "stl", "-o", folder / "bones"],
+        "measure": ["measure", case],
+        "plan": ["plan", "mowhto", case, "--target", "wbl=55"],
+        "implant": ["implant", case, "--side", "right", "--catalogue", "generic"],
+        "guide": ["guide", case],
+        "export": ["export", case, "all", "-f", "stl", "-o", folder / "stl"],
+        "report": ["report", case, "-o", folder / "plan.pdf"],
+    }
+    return [(name, surgiplan(command, folder / "user")) for name, command in commands.items()]
 
 
 def main() -> None:
