@@ -27,10 +27,11 @@ JOBS = ("demo", "test", "gui", "lint")
 NEEDED_PYTHON = (3, 11)
 NEEDED_FREE_GB = 4.0
 
-#: What a bare Debian or Ubuntu lacks: OpenGL without a screen, the libraries of Qt's X11 plug-in, and a virtual screen for tests.
+#: What a bare Debian or Ubuntu lacks: OpenGL without a screen, the libraries of Qt's X11 plug-in, and for tests a virtual
+#: screen and a reader of PDF.
 SYSTEM_PACKAGES = (
     *("xvfb", "openbox", "xdotool", "x11-apps", "libegl1", "libgl1", "libglx-mesa0", "libopengl0", "libgl1-mesa-dri"),
-    *("libxcb-icccm4", "libxcb-keysyms1", "libxcb-cursor0", "libxkbcommon-x11-0", "libdbus-1-3"),
+    *("libxcb-icccm4", "libxcb-keysyms1", "libxcb-cursor0", "libxkbcommon-x11-0", "libdbus-1-3", "poppler-utils"),
 )
 
 

@@ -6,6 +6,7 @@ import json
 import os
 import shutil
 import signal
+import struct
 import subprocess
 import sys
 import time
@@ -14,7 +15,10 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-NEEDED = ("Xvfb", "openbox", "xdotool", "import")
+import numpy as np
+from PIL import Image
+
+NEEDED = ("Xvfb", "openbox", "xdotool", "xwd")
 
 
 def missing_programs() -> list[str]:
@@ -43,7 +47,12 @@ class Screen:
     def picture(self, path: Path) -> None:
         """Write a picture of the root window."""
         path.parent.mkdir(parents=True, exist_ok=True)
-        subprocess.run(["import", "-window", "root", str(path)], env=self.environment, check=True)
+        dump = subprocess.run(["xwd", "-root", "-silent"], env=self.environment, check=True, capture_output=True).stdout
+        # X window dump: big-endian header of 25 words, a colour table of 12 bytes an entry, then rows of B, G, R, unused
+        head = struct.unpack(">25I", dump[:100])
+        wide, high, row_bytes, start = head[4], head[5], head[12], head[0] + 12 * head[19]
+        rows = np.frombuffer(dump, np.uint8, high * row_bytes, start).reshape(high, row_bytes)
+        Image.fromarray(rows[:, : 4 * wide].reshape(high, wide, 4)[:, :, 2::-1].copy()).save(path)
 
     def tool(self, *arguments: object) -> None:
         """Send events with xdotool."""

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import subprocess
 import sys
 import tempfile
 from pathlib import Path
+
+from PIL import Image
 
 from tests.gui.driver import RealWindow, Screen, walk_the_road
 
@@ -18,7 +19,8 @@ def main(target: Path = TARGET) -> None:
     def keep(name: str) -> None:
         path = target / f"{name}.png"
         window.picture(path)
-        subprocess.run(["convert", str(path), "-colors", "255", str(path)], check=True)  # a third of the size
+        with Image.open(path) as picture:
+            picture.quantize(255).save(path)  # a third of the size
 
     with tempfile.TemporaryDirectory() as folder, Screen() as screen, RealWindow(screen, Path(folder)) as window:
         walk_the_road(window, seen=keep)
