@@ -22,10 +22,10 @@ from surgiplan_desktop.imaging.dicom_read import read_block
 from surgiplan_desktop.imaging.dicom_scan import ScanResult, Series, scan_folder
 from surgiplan_desktop.imaging.sources import Sources
 from surgiplan_desktop.imaging.volume_files import VolumeKind, read_volume_file, volume_kind
-from surgiplan_desktop.model.anatomy import Side
 from surgiplan_desktop.model.case import Case, Finding, Intake, Matrix, SeriesOrigin, Study, VolumeBlock
 from surgiplan_desktop.model.edits import set_intake, set_study
 from surgiplan_desktop.model.images import Volume
+from surgiplan_desktop.planning.sides import sides_of_blocks
 
 #: The finding that is told first when a series cannot be taken: what nothing helps against before what could be repaired.
 _WORST_FIRST: Final = (
@@ -146,9 +146,8 @@ def put_in_case(session: Session, loaded: LoadedStudy, intake: Intake) -> Loaded
 
 def side_conflicts(loaded: LoadedStudy, intake: Intake) -> tuple[Finding, ...]:
     """Compare the side of the request with the side in the images' tags (two of the four witnesses, practice.md 13)."""
-    tags = {block.origin.laterality for block in loaded.blocks} & {"L", "R"}
-    wanted = {Side.LEFT: "L", Side.RIGHT: "R"}.get(intake.side) if intake.side else None
-    if len(tags) == 1 and wanted is not None and tags != {wanted}:
+    tagged = sides_of_blocks(loaded.blocks)
+    if len(tagged) == 1 and intake.side not in (None, *tagged):
         return (Finding("side_conflict", "critical"),)
     return ()
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from typing import Final
 
 import numpy as np
 
@@ -15,10 +14,8 @@ from surgiplan_desktop.model.anatomy import Side
 from surgiplan_desktop.model.case import Case, Finding, SegmentationRun
 from surgiplan_desktop.model.edits import set_segmentation
 from surgiplan_desktop.model.images import Volume
+from surgiplan_desktop.planning.sides import tagged_sides
 from surgiplan_desktop.segmentation.bones import METHOD, VERSION, BoneLabelling, find_bones
-
-#: DICOM (0020,0060) Laterality to side; "B" and empty say nothing.
-_LATERALITY: Final = {"R": Side.RIGHT, "L": Side.LEFT}
 
 
 def segment(session: Session, *, progress: Progress = SILENT) -> BoneLabelling:
@@ -65,12 +62,9 @@ def side_witnesses(case: Case, sides: set[Side]) -> list[Finding]:
     if case.intake.side is not None and case.intake.side not in sides:
         said = (("source", "request"), ("says", str(case.intake.side)), ("bones_say", _words(sides)))
         findings.append(Finding("side_witness", "critical", said))
-    for block in () if case.study is None else case.study.blocks:
-        tagged = _LATERALITY.get(block.origin.laterality.strip().upper()[:1])
-        if tagged is not None and tagged not in sides:
-            said = (("source", "DICOM laterality"), ("says", str(tagged)), ("bones_say", _words(sides)))
-            findings.append(Finding("side_witness", "critical", said))
-            break
+    for tagged in [side for side in tagged_sides(case) if side not in sides][:1]:
+        said = (("source", "DICOM laterality"), ("says", str(tagged)), ("bones_say", _words(sides)))
+        findings.append(Finding("side_witness", "critical", said))
     return findings
 
 

@@ -5,12 +5,13 @@ A wrong side is refused, never planned with a remark: the plan of a step stands 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
 from surgiplan_desktop.base.errors import PlanCheckError
 from surgiplan_desktop.model.anatomy import Side
-from surgiplan_desktop.model.case import Case, Finding
+from surgiplan_desktop.model.case import Case, Finding, VolumeBlock
 from surgiplan_desktop.planning.records import Landmarks
 
 #: DICOM (0020,0060) Laterality; "B" and empty say nothing.
@@ -23,7 +24,11 @@ _DOUBTS: Final = frozenset({"side_handedness", "side_uncertain", "scan_upside_do
 
 def tagged_sides(case: Case) -> tuple[Side, ...]:
     """Return the sides that the tags of the scan name, right first; empty when they say nothing."""
-    blocks = () if case.study is None else case.study.blocks
+    return sides_of_blocks(() if case.study is None else case.study.blocks)
+
+
+def sides_of_blocks(blocks: Sequence[VolumeBlock]) -> tuple[Side, ...]:
+    """Return the sides that the tags of these blocks name, right first: the one place where the tag is read as a side."""
     tags = {_SIDE_OF_TAG.get(block.origin.laterality.strip().upper()[:1]) for block in blocks}
     return tuple(side for side in Side if side in tags)
 

@@ -10,8 +10,12 @@ import pytest
 
 os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
 
+from pytestqt.qtbot import QtBot
+
 from surgiplan_desktop.app.startup import start
 from surgiplan_desktop.gui.bridge import Bridge, Dispatcher
+from surgiplan_desktop.gui.main_window import MainWindow, dress
+from surgiplan_desktop.gui.theme import theme_named
 
 
 @pytest.fixture
@@ -24,3 +28,17 @@ def bridge(qapp: object, user_folder: Path) -> Iterator[Bridge]:
     yield made
     made.close(discard=True)
     services.close()
+
+
+@pytest.fixture
+def window(qtbot: QtBot, bridge: Bridge) -> Iterator[MainWindow]:
+    """Give the whole window over an empty session, off screen."""
+    theme = theme_named("dark")
+    dress(theme)
+    made = MainWindow(bridge, theme)
+    made.resize(1280, 800)
+    made.show()
+    qtbot.waitExposed(made)
+    yield made
+    made.views.volume.release()
+    made.deleteLater()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,10 +13,9 @@ from pytestqt.qtbot import QtBot
 from surgiplan_desktop.app.documents import new_session
 from surgiplan_desktop.base.errors import UsageError
 from surgiplan_desktop.gui.bridge import Bridge
-from surgiplan_desktop.gui.main_window import MainWindow, dress
+from surgiplan_desktop.gui.main_window import MainWindow
 from surgiplan_desktop.gui.panels.approve import export_all
 from surgiplan_desktop.gui.steps import step_states
-from surgiplan_desktop.gui.theme import theme_named
 from surgiplan_desktop.model.anatomy import BoneId, BoneName, Side
 from surgiplan_desktop.model.case import Case, ImportedBone, Intake
 from surgiplan_desktop.model.edits import set_imported_bones, set_intake
@@ -39,19 +37,6 @@ _FACES = np.array(
         [1, 7, 3],
     ]
 )
-
-
-@pytest.fixture
-def window(qtbot: QtBot, bridge: Bridge) -> Iterator[MainWindow]:
-    theme = theme_named("dark")
-    dress(theme)
-    made = MainWindow(bridge, theme)
-    made.resize(1280, 800)
-    made.show()
-    qtbot.waitExposed(made)
-    yield made
-    made.views.volume.release()
-    made.deleteLater()
 
 
 def _add_block(case: Case, bridge: Bridge, side: Side) -> Case:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
 from PySide6.QtCore import Qt
 from pytestqt.qtbot import QtBot
@@ -11,23 +9,9 @@ from pytestqt.qtbot import QtBot
 from surgiplan_desktop.base.errors import InputDataError
 from surgiplan_desktop.gui.actions import ACTS
 from surgiplan_desktop.gui.bridge import Bridge
-from surgiplan_desktop.gui.main_window import MainWindow, dress
+from surgiplan_desktop.gui.main_window import MainWindow
 from surgiplan_desktop.gui.steps import STEPS, step_states
-from surgiplan_desktop.gui.theme import theme_named
 from surgiplan_desktop.model.anatomy import Side
-
-
-@pytest.fixture
-def window(qtbot: QtBot, bridge: Bridge) -> Iterator[MainWindow]:
-    theme = theme_named("dark")
-    dress(theme)
-    made = MainWindow(bridge, theme)
-    made.resize(1280, 800)
-    made.show()
-    qtbot.waitExposed(made)
-    yield made
-    made.views.volume.release()
-    made.deleteLater()
 
 
 def test_it_opens_on_the_study_with_one_next_act(window: MainWindow, bridge: Bridge) -> None:
