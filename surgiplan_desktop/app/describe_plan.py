@@ -9,7 +9,7 @@ import numpy as np
 from surgiplan_desktop.app.describe_measures import value_words
 from surgiplan_desktop.app.texts import Texts
 from surgiplan_desktop.base.arrays import FloatArray
-from surgiplan_desktop.model.case import Finding
+from surgiplan_desktop.model.study import Finding
 from surgiplan_desktop.planning.limits import default_limits
 from surgiplan_desktop.planning.records import ImplantPlacement, OsteotomyPlan, ScrewPath, WedgeDetail
 

@@ -17,9 +17,10 @@ from surgiplan_desktop.base.spaces import LPS_FROM_RAS, Affine
 from surgiplan_desktop.base.units import MM_PER_UNIT
 from surgiplan_desktop.files.mesh_files import read_mesh
 from surgiplan_desktop.model.anatomy import BoneId, BoneName, Side
-from surgiplan_desktop.model.case import Case, Finding, ImportedBone
+from surgiplan_desktop.model.case import Case, ImportedBone
 from surgiplan_desktop.model.edits import set_imported_bones, set_intake
 from surgiplan_desktop.model.mesh import Mesh
+from surgiplan_desktop.model.study import Finding
 from surgiplan_desktop.planning.imported_bone import check_bone_mesh
 
 SpaceName = Literal["lps", "ras"]

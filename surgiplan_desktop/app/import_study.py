@@ -22,9 +22,10 @@ from surgiplan_desktop.imaging.dicom_read import read_block
 from surgiplan_desktop.imaging.dicom_scan import ScanResult, Series, scan_folder
 from surgiplan_desktop.imaging.sources import Sources
 from surgiplan_desktop.imaging.volume_files import VolumeKind, read_volume_file, volume_kind
-from surgiplan_desktop.model.case import Case, Finding, Intake, Matrix, SeriesOrigin, Study, VolumeBlock
+from surgiplan_desktop.model.case import Case, Intake
 from surgiplan_desktop.model.edits import set_intake, set_study
 from surgiplan_desktop.model.images import Volume
+from surgiplan_desktop.model.study import Finding, Matrix, SeriesOrigin, Study, VolumeBlock
 from surgiplan_desktop.planning.sides import sides_of_blocks
 
 #: The finding that is told first when a series cannot be taken: what nothing helps against before what could be repaired.

@@ -10,7 +10,7 @@ from typing import Final, Literal
 from psygnal import Signal
 
 from surgiplan_desktop.base.errors import ComputationError, SurgiPlanError
-from surgiplan_desktop.model.case import Finding
+from surgiplan_desktop.model.study import Finding
 
 _LOG = logging.getLogger(__name__)
 _KEPT: Final = 200

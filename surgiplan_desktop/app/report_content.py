@@ -9,8 +9,9 @@ from surgiplan_desktop.app.describe_measures import value_words
 from surgiplan_desktop.app.texts import Texts
 from surgiplan_desktop.files.report import Cell, Figure, ReportContent, ReportPicture, Section
 from surgiplan_desktop.files.sidecar import RESEARCH_USE_ONLY
-from surgiplan_desktop.model.case import Case, Finding
+from surgiplan_desktop.model.case import Case
 from surgiplan_desktop.model.steps import OsteotomyStep
+from surgiplan_desktop.model.study import Finding
 from surgiplan_desktop.planning.limits import default_limits
 from surgiplan_desktop.planning.records import Check, Guide, ImplantPlacement, OsteotomyPlan, WedgeDetail
 

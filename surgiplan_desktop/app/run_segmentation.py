@@ -11,9 +11,10 @@ from surgiplan_desktop.base.errors import UsageError
 from surgiplan_desktop.base.progress import SILENT, PartOfProgress, Progress
 from surgiplan_desktop.base.spaces import Affine
 from surgiplan_desktop.model.anatomy import Side
-from surgiplan_desktop.model.case import Case, Finding, SegmentationRun
+from surgiplan_desktop.model.case import Case, SegmentationRun
 from surgiplan_desktop.model.edits import set_segmentation
 from surgiplan_desktop.model.images import Volume
+from surgiplan_desktop.model.study import Finding
 from surgiplan_desktop.planning.sides import tagged_sides
 from surgiplan_desktop.segmentation.bones import METHOD, VERSION, BoneLabelling, find_bones
 

@@ -26,7 +26,8 @@ from surgiplan_desktop.derive.evaluator import Evaluator, Work
 from surgiplan_desktop.derive.node import Key, Node, State
 from surgiplan_desktop.files.asset_store import AssetStore
 from surgiplan_desktop.files.case_file import CaseFolder
-from surgiplan_desktop.model.case import AssetId, Case
+from surgiplan_desktop.model.case import Case
+from surgiplan_desktop.model.study import AssetId
 from surgiplan_desktop.model.view import View
 
 _T = TypeVar("_T")

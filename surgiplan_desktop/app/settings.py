@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from surgiplan_desktop.base.errors import UsageError
-from surgiplan_desktop.model.case import Finding
+from surgiplan_desktop.model.study import Finding
 
 SETTINGS_SCHEMA: Final = 1
 _NAME: Final = "settings.toml"

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Final
 
 from surgiplan_desktop.base.errors import Parameter, SurgiPlanError
 from surgiplan_desktop.base.paths import resource_folder
-from surgiplan_desktop.model.case import Finding
+from surgiplan_desktop.model.study import Finding
 
 if TYPE_CHECKING:
     from surgiplan_desktop.planning.records import Check

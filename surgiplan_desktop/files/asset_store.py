@@ -12,7 +12,7 @@ import numpy as np
 
 from surgiplan_desktop.base.arrays import AnyArray, content_digest, frozen
 from surgiplan_desktop.base.errors import ComputationError, InputDataError
-from surgiplan_desktop.model.case import AssetId
+from surgiplan_desktop.model.study import AssetId
 
 PREFIX: Final = "sha256:"
 #: Smaller arrays are read whole: a file kept mapped cannot be removed on Windows.

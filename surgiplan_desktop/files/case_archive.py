@@ -16,7 +16,8 @@ from surgiplan_desktop.base.errors import ComputationError, InputDataError
 from surgiplan_desktop.base.progress import SILENT, Progress
 from surgiplan_desktop.files.asset_store import asset_file_name
 from surgiplan_desktop.files.case_json import Json, dumps
-from surgiplan_desktop.model.case import CASE_SCHEMA, AssetId
+from surgiplan_desktop.model.case import CASE_SCHEMA
+from surgiplan_desktop.model.study import AssetId
 
 FORMAT: Final = "surgiplan-case"
 MANIFEST: Final = "manifest.json"

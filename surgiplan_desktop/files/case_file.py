@@ -40,7 +40,8 @@ from surgiplan_desktop.files.work_folders import (
     stamp_of,
     tidied,
 )
-from surgiplan_desktop.model.case import CASE_SCHEMA, AssetId, Case, Finding
+from surgiplan_desktop.model.case import CASE_SCHEMA, Case
+from surgiplan_desktop.model.study import AssetId, Finding
 from surgiplan_desktop.model.view import View
 
 _ASSET_PATTERN: Final = re.compile(rb"sha256:[0-9a-f]{64}")

@@ -9,8 +9,15 @@ from surgiplan_desktop.base.errors import InputDataError
 from surgiplan_desktop.model.case import CASE_SCHEMA
 
 Json = dict[str, Any]
-#: By the schema it starts from: turns the JSON of schema n into that of n + 1. Schema 1 is the first, so there are none yet.
-MIGRATIONS: Final[Mapping[int, Callable[[Json], Json]]] = {}
+
+
+def _from_1(data: Json) -> Json:
+    """Schema 2 added films, patient, side resolutions, repairs, evidence and scouts, all with a default: nothing to change."""
+    return data
+
+
+#: By the schema it starts from: turns the JSON of schema n into that of n + 1.
+MIGRATIONS: Final[Mapping[int, Callable[[Json], Json]]] = {1: _from_1}
 
 
 def migrated(

@@ -17,7 +17,7 @@ from surgiplan_desktop.files.case_history import EVENTS, lines_saved, states_of
 from surgiplan_desktop.files.case_json import dumps
 from surgiplan_desktop.files.journal import read_journal
 from surgiplan_desktop.files.lock import FileLock
-from surgiplan_desktop.model.case import Finding
+from surgiplan_desktop.model.study import Finding
 
 #: Who made the work folder: unsaved work of a command goes with it (the command is run again), that of the window is kept.
 Owner = Literal["window", "command"]

@@ -9,8 +9,8 @@ from surgiplan_desktop.app.run_segmentation import side_witnesses
 from surgiplan_desktop.base.errors import PlanCheckError
 from surgiplan_desktop.derive.node import Failed, Key
 from surgiplan_desktop.gui.bridge import Bridge
-from surgiplan_desktop.model.case import Finding
 from surgiplan_desktop.model.steps import GuideStep, ImplantStep, OsteotomyStep
+from surgiplan_desktop.model.study import Finding
 from surgiplan_desktop.planning.graph import (
     bone_key,
     guide_key,

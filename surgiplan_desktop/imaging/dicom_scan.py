@@ -21,7 +21,7 @@ from surgiplan_desktop.imaging.dicom_header import Rejected, SliceHeader, read_h
 from surgiplan_desktop.imaging.dicom_write import derived_uid
 from surgiplan_desktop.imaging.slice_stack import Stack, directions_of, normal_of, positions_of, stack_slices
 from surgiplan_desktop.imaging.sources import Sources
-from surgiplan_desktop.model.case import Finding
+from surgiplan_desktop.model.study import Finding
 
 Verdict = Literal["ok", "repairable", "refused"]
 

@@ -12,12 +12,10 @@ from typing import Final, Literal
 
 from surgiplan_desktop.model.anatomy import BoneId, LandmarkId, Side
 from surgiplan_desktop.model.steps import Step, StepId, Vector
+from surgiplan_desktop.model.study import AssetId, Film, Finding, Study
 
 #: Schema of case.json; raised by one with each change that an older program cannot read.
-CASE_SCHEMA: Final = 1
-
-AssetId = str
-Matrix = tuple[tuple[float, float, float, float], ...]
+CASE_SCHEMA: Final = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,52 +30,11 @@ class Intake:
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
-    """Something the user must know: an id with parameters, never words; severity decides colour and gate."""
-
-    code: str
-    severity: Literal["note", "warn", "fail", "critical"]
-    parameters: tuple[tuple[str, str | int | float | bool], ...] = ()
-    files: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class SeriesOrigin:
-    """Where a block came from: UIDs and technique, no name of a patient. ``laterality`` is the DICOM tag or empty."""
-
-    kind: Literal["dicom", "nifti", "nrrd", "mha"]
-    series_uids: tuple[str, ...] = ()
-    study_uid: str = ""
-    frame_of_reference_uid: str = ""
-    description: str = ""
-    kernel: str = ""
-    slice_thickness_mm: float | None = None
-    patient_position: str = ""
-    laterality: str = ""
-    acquired: str = ""
-    findings: tuple[Finding, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class VolumeBlock:
-    """One gap-free volume: the asset of its voxels and the affine index (k, j, i) -> LPS mm as four rows."""
-
-    voxels: AssetId
-    affine: Matrix
-    shape: tuple[int, int, int]
-    origin: SeriesOrigin
-
-
-@dataclass(frozen=True, slots=True)
-class Study:
-    """The blocks of one study in one frame of reference (hip, knee and ankle slabs, or one volume), proximal first."""
-
-    blocks: tuple[VolumeBlock, ...]
-
-
-@dataclass(frozen=True, slots=True)
 class ImportedBone:
-    """A bone somebody else segmented: vertices and faces as assets, and the file it came from (name only)."""
+    """A bone somebody else segmented: vertices and faces as assets, and the file it came from (name only).
+
+    ``unit`` and ``space`` are those of the file; ``chosen_by`` says whether the user named them, or confirmed a guess.
+    """
 
     bone: BoneId
     vertices: AssetId
@@ -85,6 +42,8 @@ class ImportedBone:
     file_name: str
     unit: str
     space: str
+    chosen_by: Literal["user", "confirmed_guess"] = "user"
+    findings: tuple[Finding, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,6 +77,29 @@ class Approval:
     time_utc: str
 
 
+@dataclass(frozen=True, slots=True)
+class Patient:
+    """Identifiers of the patient, kept only where the user says so; the case code stands for the patient everywhere else."""
+
+    name: str = ""
+    patient_id: str = ""
+    birth_date: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class SideResolution:
+    """A named person's word on contradicting witnesses of side (practice.md 13): which side holds, and why.
+
+    ``witnesses`` is what contradicted when it was signed; another contradiction later is not covered by it.
+    """
+
+    side: Side
+    person: str
+    reason: str
+    witnesses: tuple[str, ...]
+    time_utc: str
+
+
 def _no_landmarks() -> Mapping[tuple[Side, LandmarkId], Landmark]:
     return MappingProxyType({})
 
@@ -137,6 +119,9 @@ class Case:
     steps: tuple[Step, ...] = ()
     approvals: tuple[Approval, ...] = ()
     notes: str = ""
+    patient: Patient | None = None
+    films: tuple[Film, ...] = ()
+    side_resolutions: tuple[SideResolution, ...] = ()
 
     @property
     def segmentation(self) -> SegmentationRun | None:

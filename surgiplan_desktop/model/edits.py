@@ -6,8 +6,9 @@ from dataclasses import replace
 from types import MappingProxyType
 
 from surgiplan_desktop.model.anatomy import LandmarkId, Side
-from surgiplan_desktop.model.case import Approval, Case, ImportedBone, Intake, Landmark, SegmentationRun, Study
+from surgiplan_desktop.model.case import Approval, Case, ImportedBone, Intake, Landmark, SegmentationRun
 from surgiplan_desktop.model.steps import Step, StepId, Vector
+from surgiplan_desktop.model.study import Study
 
 
 def set_intake(case: Case, intake: Intake) -> Case:

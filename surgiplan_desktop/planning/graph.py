@@ -13,10 +13,11 @@ from surgiplan_desktop.base.spaces import Affine
 from surgiplan_desktop.derive.node import Key, Node
 from surgiplan_desktop.geometry.surface import bone_from_blocks
 from surgiplan_desktop.model.anatomy import BoneId, BoneName, Side
-from surgiplan_desktop.model.case import AssetId, Case, ImportedBone, Intake, Matrix
+from surgiplan_desktop.model.case import Case, ImportedBone, Intake
 from surgiplan_desktop.model.images import LabelMap, Volume
 from surgiplan_desktop.model.mesh import Bone
 from surgiplan_desktop.model.steps import GuideStep, ImplantStep, OsteotomyStep
+from surgiplan_desktop.model.study import AssetId, Matrix
 from surgiplan_desktop.planning.axes import leg_frames
 from surgiplan_desktop.planning.catalogue import Catalogue, Component
 from surgiplan_desktop.planning.guides import build_guide

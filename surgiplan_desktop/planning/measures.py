@@ -15,7 +15,7 @@ import numpy as np
 from surgiplan_desktop.base.paths import resource_folder
 from surgiplan_desktop.base.spaces import Frame
 from surgiplan_desktop.model.anatomy import LandmarkId
-from surgiplan_desktop.model.case import Finding
+from surgiplan_desktop.model.study import Finding
 from surgiplan_desktop.planning import measure_formulas as formula
 from surgiplan_desktop.planning.axes import leg_frames
 from surgiplan_desktop.planning.limits import default_limits

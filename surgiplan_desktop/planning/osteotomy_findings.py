@@ -5,7 +5,8 @@ from __future__ import annotations
 from math import atan2, degrees
 from typing import Literal
 
-from surgiplan_desktop.model.case import Finding, Intake
+from surgiplan_desktop.model.case import Intake
+from surgiplan_desktop.model.study import Finding
 from surgiplan_desktop.planning.axes import leg_frames
 from surgiplan_desktop.planning.limits import default_limits
 from surgiplan_desktop.planning.records import Landmarks, Measures, Scenario

@@ -11,9 +11,9 @@ from surgiplan_desktop.base.spaces import Frame, Plane
 from surgiplan_desktop.geometry.distance import ray_hits
 from surgiplan_desktop.geometry.section import section
 from surgiplan_desktop.model.anatomy import LandmarkId, Side
-from surgiplan_desktop.model.case import Finding
 from surgiplan_desktop.model.mesh import Bone, Mesh
 from surgiplan_desktop.model.steps import OsteotomyStep, Vector
+from surgiplan_desktop.model.study import Finding
 from surgiplan_desktop.planning.limits import default_limits
 from surgiplan_desktop.planning.records import Landmarks, LegFrames, OsteotomySite
 

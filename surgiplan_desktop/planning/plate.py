@@ -13,9 +13,9 @@ from surgiplan_desktop.base.progress import Progress
 from surgiplan_desktop.base.spaces import Frame, Plane
 from surgiplan_desktop.geometry.distance import ray_hits, vertex_normals
 from surgiplan_desktop.geometry.solid import cylinder, difference, extrude, union
-from surgiplan_desktop.model.case import Finding
 from surgiplan_desktop.model.mesh import Mesh
 from surgiplan_desktop.model.steps import ImplantStep
+from surgiplan_desktop.model.study import Finding
 from surgiplan_desktop.planning.catalogue import PlateFamily, PlateScrew
 from surgiplan_desktop.planning.limits import default_limits
 from surgiplan_desktop.planning.records import ImplantPlacement, Landmarks, OsteotomyPlan, Pieces, ScrewPath

@@ -9,9 +9,9 @@ from typing import Literal
 from surgiplan_desktop.base.arrays import FloatArray
 from surgiplan_desktop.base.spaces import Affine, Frame, Plane
 from surgiplan_desktop.model.anatomy import LandmarkId, Side
-from surgiplan_desktop.model.case import Finding
 from surgiplan_desktop.model.mesh import Mesh
 from surgiplan_desktop.model.steps import PoseName, StepId, Vector
+from surgiplan_desktop.model.study import Finding
 
 LandmarkStatus = Literal["auto", "edited", "estimated", "missing"]
 MeasureStatus = Literal["ok", "estimated", "not_measurable"]

@@ -10,8 +10,8 @@ import numpy as np
 from surgiplan_desktop.base.arrays import FloatArray, frozen
 from surgiplan_desktop.base.spaces import Plane
 from surgiplan_desktop.geometry.distance import closest_points, distance_to_points, ray_hits, signed_distance
-from surgiplan_desktop.model.case import Finding
 from surgiplan_desktop.model.mesh import Mesh
+from surgiplan_desktop.model.study import Finding
 from surgiplan_desktop.planning.limits import default_limits
 from surgiplan_desktop.planning.records import ScrewPath
 

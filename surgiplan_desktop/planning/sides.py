@@ -11,7 +11,8 @@ from typing import Final
 
 from surgiplan_desktop.base.errors import PlanCheckError
 from surgiplan_desktop.model.anatomy import Side
-from surgiplan_desktop.model.case import Case, Finding, VolumeBlock
+from surgiplan_desktop.model.case import Case
+from surgiplan_desktop.model.study import Finding, VolumeBlock
 from surgiplan_desktop.planning.records import Landmarks
 
 #: DICOM (0020,0060) Laterality; "B" and empty say nothing.

@@ -13,9 +13,9 @@ from surgiplan_desktop.base.spaces import Frame, Plane
 from surgiplan_desktop.geometry.section import section
 from surgiplan_desktop.geometry.solid import box, cylinder, extrude, union
 from surgiplan_desktop.model.anatomy import Side
-from surgiplan_desktop.model.case import Finding
 from surgiplan_desktop.model.mesh import Bone, Mesh
 from surgiplan_desktop.model.steps import ImplantStep
+from surgiplan_desktop.model.study import Finding
 from surgiplan_desktop.planning.catalogue import TrayFamily, TraySize
 from surgiplan_desktop.planning.limits import default_limits
 from surgiplan_desktop.planning.osteotomy_site import tibial_frame

@@ -12,9 +12,10 @@ import numpy as np
 from surgiplan_desktop.base.arrays import FloatArray, frozen
 from surgiplan_desktop.base.progress import SILENT, Progress
 from surgiplan_desktop.geometry.distance import ray_hits
-from surgiplan_desktop.model.case import Finding, Intake
+from surgiplan_desktop.model.case import Intake
 from surgiplan_desktop.model.mesh import Bone
 from surgiplan_desktop.model.steps import OsteotomyStep
+from surgiplan_desktop.model.study import Finding
 from surgiplan_desktop.planning.cut_section import CutSection, cut_section
 from surgiplan_desktop.planning.limits import default_limits
 from surgiplan_desktop.planning.records import Landmarks, LegFrames, OsteotomyPlan, SawRay, WedgeDetail

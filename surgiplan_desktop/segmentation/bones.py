@@ -19,8 +19,8 @@ from surgiplan_desktop.base.spaces import Affine
 from surgiplan_desktop.geometry.edge import FloatImage, half_way_values
 from surgiplan_desktop.geometry.slices import bridged, displaced_slices
 from surgiplan_desktop.model.anatomy import BoneId, BoneName, label_code
-from surgiplan_desktop.model.case import Finding
 from surgiplan_desktop.model.images import LabelMap, Volume
+from surgiplan_desktop.model.study import Finding
 from surgiplan_desktop.segmentation.fused import Fusion, cut_between, stacked_fusions, stacked_markers, twin_shafts
 from surgiplan_desktop.segmentation.label_ops import (
     CROSS,

@@ -15,7 +15,7 @@ import numpy as np
 
 from surgiplan_desktop.base.arrays import FloatArray
 from surgiplan_desktop.model.anatomy import BoneName, Side
-from surgiplan_desktop.model.case import Finding
+from surgiplan_desktop.model.study import Finding
 from surgiplan_desktop.segmentation.naming import NamedLeg
 from surgiplan_desktop.segmentation.pieces import Chain
 

@@ -15,7 +15,7 @@ import surgiplan_desktop
 from surgiplan_desktop.app.texts import KINDS, TextError, Texts, load_texts, read_messages
 from surgiplan_desktop.base.errors import InputDataError, UsageError
 from surgiplan_desktop.base.paths import resource_folder
-from surgiplan_desktop.model.case import Finding
+from surgiplan_desktop.model.study import Finding
 
 PACKAGE = Path(surgiplan_desktop.__file__).parent
 MESSAGES = resource_folder() / "messages"

@@ -12,8 +12,9 @@ from surgiplan_desktop.app import documents, startup
 from surgiplan_desktop.app.run_segmentation import side_witnesses
 from surgiplan_desktop.cli.main import run
 from surgiplan_desktop.model.anatomy import Side
-from surgiplan_desktop.model.case import Case, Intake, SeriesOrigin, Study, VolumeBlock
+from surgiplan_desktop.model.case import Case, Intake
 from surgiplan_desktop.model.edits import set_intake, set_study
+from surgiplan_desktop.model.study import SeriesOrigin, Study, VolumeBlock
 from surgiplan_desktop.planning.graph import bone_key
 from tests.segmentation.toy_leg import toy_leg
 

@@ -7,19 +7,9 @@ from types import MappingProxyType
 from hypothesis import strategies as st
 
 from surgiplan_desktop.model.anatomy import LANDMARKS, BoneId, BoneName, Side
-from surgiplan_desktop.model.case import (
-    Approval,
-    Case,
-    Finding,
-    ImportedBone,
-    Intake,
-    Landmark,
-    SegmentationRun,
-    SeriesOrigin,
-    Study,
-    VolumeBlock,
-)
+from surgiplan_desktop.model.case import Approval, Case, ImportedBone, Intake, Landmark, SegmentationRun
 from surgiplan_desktop.model.steps import Blade, GuideStep, ImplantStep, OsteotomyStep, Target
+from surgiplan_desktop.model.study import Finding, SeriesOrigin, Study, VolumeBlock
 
 IDENTITY = ((1.0, 0.0, 0.0, 0.0), (0.0, 1.0, 0.0, 0.0), (0.0, 0.0, 1.0, 0.0), (0.0, 0.0, 0.0, 1.0))
 

@@ -16,8 +16,9 @@ from surgiplan_desktop.base.spaces import Frame
 from surgiplan_desktop.derive.node import Key, Node
 from surgiplan_desktop.geometry.solid import box, split
 from surgiplan_desktop.model.anatomy import BoneId, BoneName, Side
-from surgiplan_desktop.model.case import Case, Finding, ImportedBone
+from surgiplan_desktop.model.case import Case, ImportedBone
 from surgiplan_desktop.model.edits import put_step, set_imported_bones
+from surgiplan_desktop.model.study import Finding
 from surgiplan_desktop.planning import graph
 from surgiplan_desktop.planning.records import Check, FreePlay, Guide, Pieces, Sleeve
 from tests.helpers.guide_leg import GuideLeg, guide_leg

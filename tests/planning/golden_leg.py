@@ -7,8 +7,8 @@ import numpy as np
 from surgiplan_desktop.base.arrays import FloatArray
 from surgiplan_desktop.base.spaces import Affine, Frame
 from surgiplan_desktop.model.anatomy import LANDMARKS, Side
-from surgiplan_desktop.model.case import Finding
 from surgiplan_desktop.model.mesh import Bone, BonePart, Mesh
+from surgiplan_desktop.model.study import Finding
 from surgiplan_desktop.planning.axes import leg_frames
 from surgiplan_desktop.planning.osteotomy_site import parameters_from_points
 from surgiplan_desktop.planning.records import LandmarkEstimate, Landmarks, OsteotomySite

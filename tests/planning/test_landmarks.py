@@ -9,8 +9,8 @@ import pytest
 
 from surgiplan_desktop.base.spaces import Affine, rotation_about
 from surgiplan_desktop.model.anatomy import LANDMARKS, BoneId, BoneName, Side
-from surgiplan_desktop.model.case import Finding
 from surgiplan_desktop.model.mesh import Bone, BonePart
+from surgiplan_desktop.model.study import Finding
 from surgiplan_desktop.planning.landmarks.femur import find_femur
 from surgiplan_desktop.planning.landmarks.merge import merge_landmarks
 from surgiplan_desktop.planning.landmarks.plateau import Plateau, find_plateau

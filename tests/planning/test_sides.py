@@ -8,8 +8,9 @@ import pytest
 
 from surgiplan_desktop.base.errors import PlanCheckError
 from surgiplan_desktop.model.anatomy import BoneId, BoneName, Side
-from surgiplan_desktop.model.case import Case, Finding, Intake, SegmentationRun, SeriesOrigin, Study, VolumeBlock
+from surgiplan_desktop.model.case import Case, Intake, SegmentationRun
 from surgiplan_desktop.model.steps import OsteotomyStep, Target
+from surgiplan_desktop.model.study import Finding, SeriesOrigin, Study, VolumeBlock
 from surgiplan_desktop.planning.graph import plan_graph
 from surgiplan_desktop.planning.records import Landmarks
 from surgiplan_desktop.planning.sides import SideWitnesses, require_sides_agree, tagged_sides, witnesses_of

@@ -15,7 +15,8 @@ from surgiplan_desktop.cli.command import Command, Outcome
 from surgiplan_desktop.cli.console import Console
 from surgiplan_desktop.cli.session import add_force_argument, check_case_output, new_for_command
 from surgiplan_desktop.model.anatomy import Side
-from surgiplan_desktop.model.case import Intake, VolumeBlock
+from surgiplan_desktop.model.case import Intake
+from surgiplan_desktop.model.study import VolumeBlock
 
 
 def _add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -10,7 +10,8 @@ from surgiplan_desktop.base.errors import UsageError
 from surgiplan_desktop.cli.command import Command, Outcome
 from surgiplan_desktop.cli.console import Console
 from surgiplan_desktop.cli.session import add_case_argument, open_for_command
-from surgiplan_desktop.model.case import Finding, SegmentationRun
+from surgiplan_desktop.model.case import SegmentationRun
+from surgiplan_desktop.model.study import Finding
 from surgiplan_desktop.segmentation.bones import BoneLabelling
 
 

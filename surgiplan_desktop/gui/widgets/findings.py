@@ -8,7 +8,7 @@ from PySide6.QtWidgets import QFrame, QVBoxLayout, QWidget
 
 from surgiplan_desktop.gui.bridge import Bridge
 from surgiplan_desktop.gui.widgets.layout import clear, label
-from surgiplan_desktop.model.case import Finding
+from surgiplan_desktop.model.study import Finding
 
 _TONE = {"note": "", "warn": "warn", "fail": "fail", "critical": "fail", "ok": "ok"}
 

@@ -10,8 +10,8 @@ from surgiplan_desktop.base.arrays import FloatArray
 from surgiplan_desktop.base.progress import SILENT, Progress
 from surgiplan_desktop.geometry.fit import FittedLine
 from surgiplan_desktop.model.anatomy import BoneName, Side
-from surgiplan_desktop.model.case import Finding
 from surgiplan_desktop.model.mesh import Bone
+from surgiplan_desktop.model.study import Finding
 from surgiplan_desktop.planning.landmarks import condyles as distal
 from surgiplan_desktop.planning.landmarks.found import Found, add, complete, end_cut, miss, no_finder, not_found
 from surgiplan_desktop.planning.landmarks.hip import Head, find_head, find_neck_base, find_trochanters

@@ -7,7 +7,7 @@ from scipy.spatial import cKDTree
 
 from surgiplan_desktop.base.arrays import FloatArray
 from surgiplan_desktop.model.anatomy import BoneName
-from surgiplan_desktop.model.case import Finding
+from surgiplan_desktop.model.study import Finding
 from surgiplan_desktop.planning.landmarks.extremes import extreme
 from surgiplan_desktop.planning.landmarks.found import Found, add, end_cut, miss
 from surgiplan_desktop.planning.landmarks.surface import BoneSurface, end_is_cut

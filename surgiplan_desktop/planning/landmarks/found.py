@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from surgiplan_desktop.base.arrays import FloatArray, frozen, vector3
 from surgiplan_desktop.model.anatomy import LANDMARKS, BoneName, LandmarkId
-from surgiplan_desktop.model.case import Finding
+from surgiplan_desktop.model.study import Finding
 from surgiplan_desktop.planning.records import LandmarkEstimate, LandmarkStatus
 
 Found = dict[LandmarkId, LandmarkEstimate]

@@ -11,8 +11,8 @@ from surgiplan_desktop.base.arrays import FloatArray
 from surgiplan_desktop.base.progress import SILENT, Progress
 from surgiplan_desktop.geometry.fit import FittedLine
 from surgiplan_desktop.model.anatomy import BoneName, Side
-from surgiplan_desktop.model.case import Finding
 from surgiplan_desktop.model.mesh import Bone
+from surgiplan_desktop.model.study import Finding
 from surgiplan_desktop.planning.landmarks import ankle, plateau
 from surgiplan_desktop.planning.landmarks.fibula import find_fibula
 from surgiplan_desktop.planning.landmarks.found import Found, add, bone_missing, complete, end_cut, miss, no_finder
