@@ -7,8 +7,9 @@ import math
 import os
 import struct
 import zlib
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, BinaryIO, Final, Literal
+from typing import Any, BinaryIO, Final, Literal, TypeVar
 
 import pydicom
 from pydicom import config
@@ -17,6 +18,7 @@ from pydicom.tag import Tag
 from pydicom.uid import UID, DeflatedExplicitVRLittleEndian, ExplicitVRBigEndian, ImplicitVRLittleEndian
 
 Triple = tuple[float, float, float]
+_T = TypeVar("_T")
 RejectReason = Literal["not_dicom", "truncated", "no_image", "unreadable"]
 
 _KEYWORDS: Final = (
@@ -25,7 +27,8 @@ _KEYWORDS: Final = (
     "ConvolutionKernel", "SliceThickness", "AcquisitionDate", "AcquisitionTime", "SeriesDate", "SeriesTime", "StudyDate",
     "SeriesNumber", "ImagePositionPatient", "ImageOrientationPatient", "PixelSpacing", "Rows", "Columns", "NumberOfFrames",
     "SamplesPerPixel", "PhotometricInterpretation", "BitsAllocated", "BitsStored", "PixelRepresentation", "RescaleSlope",
-    "RescaleIntercept", "PixelPaddingValue", "LossyImageCompression", "SpecificCharacterSet",
+    "RescaleIntercept", "RescaleType", "PixelPaddingValue", "PixelPaddingRangeLimit", "HighBit", "LossyImageCompression",
+    "SpecificCharacterSet", "SharedFunctionalGroupsSequence", "PerFrameFunctionalGroupsSequence",
 )  # fmt: skip
 _TAG_OF: Final = {keyword: Tag(keyword) for keyword in _KEYWORDS}
 _TAGS: Final = [*_TAG_OF.values(), Tag("DirectoryRecordSequence")]
@@ -42,11 +45,14 @@ config.settings.reading_validation_mode = config.IGNORE
 
 @dataclass(frozen=True, slots=True)
 class SliceHeader:
-    """The header of one image file. ``patient`` is a one-way digest, used only to tell patients apart, never written.
+    """The header of one image: a file, or one frame of a multi-frame file.
 
-    ``position``, ``orientation`` (row direction, column direction) in LPS and mm, ``pixel_spacing`` (between rows, between
-    columns) in mm; None where absent or not finite. ``pixel_offset`` is where native pixel data begins, -1 where the pixel data
-    must be decoded; ``truncated`` says that the file ends before its pixel data does.
+    ``patient`` is a one-way digest, used only to tell patients apart, never written. ``position``, ``orientation`` (row
+    direction, column direction) in LPS and mm, ``pixel_spacing`` (between rows, between columns) in mm; None where absent or not
+    finite. ``pixel_offset`` is where the file's pixel data begins, -1 where the file must be inflated first; ``truncated`` says
+    that the file ends before its pixel data does. ``frames`` is how many frames this header stands for: one, unless the file's
+    frames were not told apart. ``frame_index`` is its place among the ``file_frames`` of the file; frames with another ``part``
+    (stack, time) belong to another volume. ``padding`` holds lowest and highest stored value that are no image.
     """
 
     name: str
@@ -83,6 +89,13 @@ class SliceHeader:
     pixel_spacing: tuple[float, float] | None
     pixel_offset: int
     truncated: bool
+    encapsulated: bool = False
+    high_bit: int = -1
+    padding: tuple[int, int] | None = None
+    rescale_type: str = ""
+    frame_index: int = 0
+    file_frames: int = 1
+    part: str = ""
 
     @property
     def big_endian(self) -> bool:
@@ -100,10 +113,15 @@ class Rejected:
 
 
 def read_header(name: str, stream: BinaryIO) -> SliceHeader | Rejected | None:
-    """Read the header of one file; None for a DICOMDIR, which is no image and no mistake.
+    """Read the header of one file, its frames not told apart; None for a DICOMDIR, which is no image and no mistake.
 
     Never raises for what the file holds: whatever pydicom says about a broken file becomes a :class:`Rejected`.
     """
+    return read_header_with(name, stream, lambda _, header: header)
+
+
+def read_header_with(name: str, stream: BinaryIO, make: Callable[[pydicom.Dataset, SliceHeader], _T]) -> _T | Rejected | None:
+    """Read the header of one file and return what ``make`` makes of the dataset (without pixels) and the header."""
     size = stream.seek(0, os.SEEK_END)
     stream.seek(0)
     start = stream.read(132)
@@ -115,7 +133,8 @@ def read_header(name: str, stream: BinaryIO) -> SliceHeader | Rejected | None:
         dataset = pydicom.dcmread(stream, stop_before_pixels=True, force=not has_preamble, specific_tags=_TAGS)
         if "DirectoryRecordSequence" in dataset:
             return None
-        return _header_of(name, dataset, stream, size)
+        header = _header_of(name, dataset, stream, size)
+        return header if isinstance(header, Rejected) else make(dataset, header)
     except (EOFError, struct.error) as error:
         return Rejected(name, "truncated", str(error))
     except InvalidDicomError as error:
@@ -143,6 +162,7 @@ def _header_of(name: str, dataset: pydicom.Dataset, stream: BinaryIO, size: int)
         return Rejected(name, "truncated" if is_cut else "no_image")
     frames, samples = max(_whole(dataset, "NumberOfFrames", 1), 1), _short(dataset, "SamplesPerPixel", order, 1)
     bits = _short(dataset, "BitsAllocated", order, 16)
+    signed = _short(dataset, "PixelRepresentation", order, 0) == 1
     wanted = (rows * columns * samples * frames * bits + 7) // 8
     short = length >= 0 and (length < wanted or offset + length > size)
     return SliceHeader(
@@ -170,7 +190,7 @@ def _header_of(name: str, dataset: pydicom.Dataset, stream: BinaryIO, size: int)
         photometric=_text(dataset, "PhotometricInterpretation"),
         bits_allocated=bits,
         bits_stored=_short(dataset, "BitsStored", order, bits),
-        signed=_short(dataset, "PixelRepresentation", order, 0) == 1,
+        signed=signed,
         slope=_number(dataset, "RescaleSlope") or 1.0,
         intercept=_number(dataset, "RescaleIntercept") or 0.0,
         padded=_TAG_OF["PixelPaddingValue"] in dataset,
@@ -178,8 +198,13 @@ def _header_of(name: str, dataset: pydicom.Dataset, stream: BinaryIO, size: int)
         position=_triple(dataset, "ImagePositionPatient"),
         orientation=_numbers(dataset, "ImageOrientationPatient", 6),
         pixel_spacing=_pair(dataset, "PixelSpacing"),
-        pixel_offset=offset if length >= 0 else -1,
+        pixel_offset=offset if syntax != DeflatedExplicitVRLittleEndian else -1,
         truncated=short or length == _CUT_FRAGMENTS,
+        encapsulated=length < 0 and syntax != DeflatedExplicitVRLittleEndian,
+        high_bit=_short(dataset, "HighBit", order, -1),
+        padding=_padding(dataset, order, signed),
+        rescale_type=_text(dataset, "RescaleType").upper(),
+        file_frames=frames,
     )
 
 
@@ -287,6 +312,19 @@ def _triple(dataset: pydicom.Dataset, keyword: str) -> Triple | None:
 def _whole(dataset: pydicom.Dataset, keyword: str, default: int) -> int:
     number = _number(dataset, keyword)
     return default if number is None else int(number)
+
+
+def _padding(dataset: pydicom.Dataset, order: str, signed: bool) -> tuple[int, int] | None:
+    """Return lowest and highest stored value that stand for no image (PS3.3 C.7.5.1.1.2): one value, or up to the range limit."""
+    values = []
+    for keyword in ("PixelPaddingValue", "PixelPaddingRangeLimit"):
+        value = _raw(dataset, keyword)
+        if isinstance(value, bytes) and len(value) >= 2:
+            # Scanners write it as US or SS whatever the pixels are; the pixels' own sign is what counts.
+            values.append(struct.unpack(f"{order}{'h' if signed else 'H'}", value[:2])[0])
+        elif isinstance(value, int):
+            values.append(value)
+    return (min(values), max(values)) if values else None
 
 
 def _acquired(dataset: pydicom.Dataset) -> str:

@@ -79,7 +79,7 @@ def _fill(array: AnyArray, sources: Sources, plan: BlockPlan, progress: Progress
 
 
 def _fill_slice(out: AnyArray, sources: Sources, header: SliceHeader) -> None:
-    if header.pixel_offset >= 0 and header.bits_allocated in (8, 16):
+    if header.pixel_offset >= 0 and not header.encapsulated and header.bits_allocated in (8, 16):
         _rescale(_native_pixels(sources, header), header, out)
     else:
         _decode(sources, header, out)
