@@ -18,6 +18,7 @@ from surgiplan_desktop.base.spaces import Affine, rotation_about
 from surgiplan_desktop.base.units import VERTEX_ROUNDING_MM
 from surgiplan_desktop.model.anatomy import BoneId, BoneName, Side
 from surgiplan_desktop.model.mesh import Mesh
+from surgiplan_desktop.phantom.cortex import cortex_mm
 from surgiplan_desktop.phantom.fields import Field
 from surgiplan_desktop.phantom.meshing import mesh_of
 from surgiplan_desktop.phantom.parameters import LegParameters
@@ -38,12 +39,39 @@ _TIBIA_WIDTH_BAND_MM: Final = 15.0
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Solid:
-    """A bone as a field of LPS points, with the box (LPS, mm) that holds its surface."""
+    """A bone as a field of LPS points, with the box (LPS, mm) that holds its surface and the ends of its long axis.
+
+    Attributes
+    ----------
+    distal, proximal
+        Ends of the long axis, shape (3,); the bone lies between the planes through them across the axis.
+    anterior
+        Unit vector to the bone's front, across the axis.
+    """
 
     bone: BoneId
     field: Field
     lowest: FloatArray
     highest: FloatArray
+    distal: FloatArray
+    proximal: FloatArray
+    anterior: FloatArray
+
+    def share(self, points: AnyArray) -> AnyArray:
+        """Share of the bone's length from its distal end at LPS points of shape (n, 3)."""
+        axis = self.proximal - self.distal
+        along = (axis / (axis @ axis)).astype(points.dtype)
+        result: AnyArray = (points - self.distal.astype(points.dtype)) @ along
+        return result
+
+    def cortex_mm(self, points: AnyArray) -> AnyArray:
+        """Thickness of the cortex at LPS points of shape (n, 3), mm."""
+        share = self.share(points)
+        axis = (self.proximal - self.distal).astype(points.dtype)
+        offset = points - self.distal.astype(points.dtype) - share[:, None] * axis
+        length = np.sqrt((offset * offset).sum(axis=1))
+        forward = (offset @ self.anterior.astype(points.dtype)) / np.maximum(length, points.dtype.type(1.0))
+        return cortex_mm(self.bone.bone, np.clip(share, 0.0, 1.0), forward)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -152,10 +180,21 @@ def build_leg(parameters: LegParameters, *, step_mm: float = 0.8, progress: Prog
         name = BoneId(parameters.side, bone)
         meshes[name] = _in_patient(in_leg[bone], pose, mirror)
         box = meshes[name].vertices
-        solids.append(Solid(name, _InPatient(placed, pose.inverse(), left), box.min(axis=0), box.max(axis=0)))
+        inside = _InPatient(placed, pose.inverse(), left)
+        solids.append(Solid(name, inside, box.min(axis=0), box.max(axis=0), *_long_axis(placed, local[bone], pose, mirror)))
     progress.step(8, 8, "phantom_truth")
     landmarks = {name: pose(point) * mirror for name, point in points.items()}
     return Leg(parameters, meshes, tuple(solids), landmarks, measures, beside)
+
+
+def _long_axis(placed: Placed, mesh: Mesh, pose: Affine, mirror: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """Distal and proximal end of the long axis and the front of a bone whose own frame stands upright, in LPS."""
+    low, high = mesh.vertices.min(axis=0), mesh.vertices.max(axis=0)
+    middle = 0.5 * (low + high)
+    ends = placed.to_leg(np.array([[middle[0], middle[1], low[2]], [middle[0], middle[1], high[2]]]))
+    distal, proximal = pose(ends) * mirror
+    anterior = (pose.matrix[:3, :3] @ placed.axes[:, 1]) * mirror
+    return distal, proximal, anterior
 
 
 def _around(centre: FloatArray, half: float) -> tuple[FloatArray, FloatArray]:
