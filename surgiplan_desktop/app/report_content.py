@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from surgiplan_desktop import __version__
 from surgiplan_desktop.app.describe_measures import value_words
+from surgiplan_desktop.app.describe_side import side_findings
 from surgiplan_desktop.app.texts import Texts
 from surgiplan_desktop.files.report import Cell, Figure, ReportContent, ReportPicture, Section
 from surgiplan_desktop.files.sidecar import RESEARCH_USE_ONLY
@@ -50,7 +51,12 @@ def report_content(
     left += [_saw(wedge, texts), _hinge(wedge, texts)]
     left += [_screws(item, texts) for item in implants if item.screws]
     right = [] if guide is None else [_guide_facts(guide, step, texts), _checks(guide.checks, texts)]
-    found = [*plan.findings, *wedge.findings, *(item for placed in implants for item in placed.findings)]
+    found = [
+        *side_findings(case, step.side),
+        *plan.findings,
+        *wedge.findings,
+        *(item for placed in implants for item in placed.findings),
+    ]
     right.append(_findings(found if guide is None else [*found, *guide.findings], texts))
     return ReportContent(
         title=texts.text("ui.report_title"),

@@ -32,15 +32,17 @@ COMMANDS: dict[str, str] = {
     "segment": "find the bones",
     "measure": "landmarks and measures",
     "landmark": "place a landmark by hand",
+    "side": "what the witnesses say of the side, and who resolves a contradiction",
     "plan": "an osteotomy step",
     "implant": "place and size a component",
     "guide": "build and check the guide",
     "export": "files for printer and archive, with a sidecar",
     "report": "the plan on paper (PDF)",
+    "accept": "the site acceptance test: simulated legs of known truth through the whole program",
     "doctor": "what works on this machine, measured",
 }
 #: In the contract, not in this version: they say so and exit with 2.
-NOT_YET = ("models", "evaluate", "approve", "audit", "wipe", "usage", "review", "accept")
+NOT_YET = ("models", "evaluate", "approve", "audit", "wipe", "usage", "review")
 CANCELLED_EXIT_CODE = 130
 #: Commands whose name is a word of Python.
 _MODULES = {"import": "import_"}

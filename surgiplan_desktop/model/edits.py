@@ -6,7 +6,7 @@ from dataclasses import replace
 from types import MappingProxyType
 
 from surgiplan_desktop.model.anatomy import LandmarkId, Side
-from surgiplan_desktop.model.case import Approval, Case, ImportedBone, Intake, Landmark, SegmentationRun
+from surgiplan_desktop.model.case import Approval, Case, ImportedBone, Intake, Landmark, SegmentationRun, SideResolution
 from surgiplan_desktop.model.steps import Step, StepId, Vector
 from surgiplan_desktop.model.study import Study
 
@@ -14,6 +14,12 @@ from surgiplan_desktop.model.study import Study
 def set_intake(case: Case, intake: Intake) -> Case:
     """Set what the request says."""
     return replace(case, intake=intake)
+
+
+def resolve_side(case: Case, resolution: SideResolution) -> Case:
+    """Add a named person's word on the side and correct the request to it: labels and file names take their side from there."""
+    intake = replace(case.intake, side=resolution.side)
+    return replace(case, intake=intake, side_resolutions=(*case.side_resolutions, resolution))
 
 
 def set_study(case: Case, study: Study, code: str) -> Case:

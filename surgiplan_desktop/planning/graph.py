@@ -195,7 +195,7 @@ def _leg_bones(case: Case, side: Side) -> tuple[Key, ...]:
 def _add_osteotomy(graph: dict[Key, Node], case: Case, step: OsteotomyStep) -> None:
     leg = (landmarks_key(step.side), frames_key(step.side))
     graph[osteotomy_key(step.id)] = Node(
-        "plan_osteotomy", 2, _plan_osteotomy, (step, case.intake, witnesses_of(case)), (*leg, site_key(step.side))
+        "plan_osteotomy", 3, _plan_osteotomy, (step, case.intake, witnesses_of(case)), (*leg, site_key(step.side))
     )
     bones = _leg_bones(case, step.side)
     graph[wedge_key(step.id)] = Node(
@@ -210,7 +210,7 @@ def _add_implant(graph: dict[Key, Node], case: Case, step: ImplantStep, catalogu
     if step.osteotomy is not None:
         needs = (*needs, osteotomy_key(step.osteotomy), pieces_key(step.osteotomy))
     params = (step, component, witnesses_of(case))
-    graph[implant_key(step.id)] = Node("place_implant", 3, _place_implant, params, needs, "process")
+    graph[implant_key(step.id)] = Node("place_implant", 4, _place_implant, params, needs, "process")
 
 
 def _add_guide(graph: dict[Key, Node], case: Case, step: GuideStep) -> None:
