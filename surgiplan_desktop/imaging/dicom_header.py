@@ -9,6 +9,7 @@ import struct
 import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import date
 from typing import Any, BinaryIO, Final, Literal, TypeVar
 
 import pydicom
@@ -21,6 +22,12 @@ Triple = tuple[float, float, float]
 _T = TypeVar("_T")
 RejectReason = Literal["not_dicom", "truncated", "no_image", "unreadable"]
 
+#: What images of one series may differ in when they show the same place twice: acquisitions, phases, energies, echoes.
+_SPLITTERS: Final = (
+    "AcquisitionNumber", "TemporalPositionIdentifier", "NominalPercentageOfCardiacPhase", "KVP", "EchoTime", "FilterType",
+    "ContrastBolusAgent", "ReconstructionDiameter",
+)  # fmt: skip
+
 _KEYWORDS: Final = (
     "SOPClassUID", "SOPInstanceUID", "SeriesInstanceUID", "StudyInstanceUID", "FrameOfReferenceUID", "Modality", "ImageType",
     "SeriesDescription", "PatientID", "PatientName", "PatientBirthDate", "Laterality", "ImageLaterality", "PatientPosition",
@@ -29,6 +36,7 @@ _KEYWORDS: Final = (
     "SamplesPerPixel", "PhotometricInterpretation", "BitsAllocated", "BitsStored", "PixelRepresentation", "RescaleSlope",
     "RescaleIntercept", "RescaleType", "PixelPaddingValue", "PixelPaddingRangeLimit", "HighBit", "LossyImageCompression",
     "SpecificCharacterSet", "SharedFunctionalGroupsSequence", "PerFrameFunctionalGroupsSequence",
+    "InstanceNumber", "PatientAge", "BodyPartExamined", "BurnedInAnnotation", *_SPLITTERS,
 )  # fmt: skip
 _TAG_OF: Final = {keyword: Tag(keyword) for keyword in _KEYWORDS}
 _TAGS: Final = [*_TAG_OF.values(), Tag("DirectoryRecordSequence")]
@@ -52,7 +60,9 @@ class SliceHeader:
     finite. ``pixel_offset`` is where the file's pixel data begins, -1 where the file must be inflated first; ``truncated`` says
     that the file ends before its pixel data does. ``frames`` is how many frames this header stands for: one, unless the file's
     frames were not told apart. ``frame_index`` is its place among the ``file_frames`` of the file; frames with another ``part``
-    (stack, time) belong to another volume. ``padding`` holds lowest and highest stored value that are no image.
+    (stack, time) belong to another volume. ``padding`` holds lowest and highest stored value that are no image. ``splitters``
+    are the values of ``AcquisitionNumber`` and further tags in which images of one place may differ. ``instance`` is never used
+    for geometry. ``age_years`` is the patient's age at the acquisition.
     """
 
     name: str
@@ -96,6 +106,11 @@ class SliceHeader:
     frame_index: int = 0
     file_frames: int = 1
     part: str = ""
+    instance: int = 0
+    splitters: tuple[str, ...] = ()
+    age_years: float | None = None
+    body_part: str = ""
+    burned_in: bool = False
 
     @property
     def big_endian(self) -> bool:
@@ -205,6 +220,11 @@ def _header_of(name: str, dataset: pydicom.Dataset, stream: BinaryIO, size: int)
         padding=_padding(dataset, order, signed),
         rescale_type=_text(dataset, "RescaleType").upper(),
         file_frames=frames,
+        instance=_whole(dataset, "InstanceNumber", 0),
+        splitters=tuple(_text(dataset, keyword) for keyword in _SPLITTERS),
+        age_years=_age_years(dataset),
+        body_part=_text(dataset, "BodyPartExamined").upper(),
+        burned_in=_text(dataset, "BurnedInAnnotation").upper() == "YES",
     )
 
 
@@ -328,9 +348,27 @@ def _padding(dataset: pydicom.Dataset, order: str, signed: bool) -> tuple[int, i
 
 
 def _acquired(dataset: pydicom.Dataset) -> str:
-    date = _text(dataset, "AcquisitionDate") or _text(dataset, "SeriesDate") or _text(dataset, "StudyDate")
+    day = _text(dataset, "AcquisitionDate") or _text(dataset, "SeriesDate") or _text(dataset, "StudyDate")
     time = _text(dataset, "AcquisitionTime") or _text(dataset, "SeriesTime")
-    return f"{date}T{time[:6]}" if date and time else date
+    return f"{day}T{time[:6]}" if day and time else day
+
+
+_YEARS_OF_UNIT: Final = {"Y": 1.0, "M": 1 / 12, "W": 7 / 365.25, "D": 1 / 365.25}
+
+
+def _age_years(dataset: pydicom.Dataset) -> float | None:
+    """Return the age at the acquisition in years: from the birth date, else from the age tag (DICOM PS3.5 6.2, AS)."""
+    born, taken = _text(dataset, "PatientBirthDate"), _acquired(dataset)[:8]
+    try:
+        days = (date(int(taken[:4]), int(taken[4:6]), int(taken[6:8])) - date(int(born[:4]), int(born[4:6]), int(born[6:8]))).days
+    except ValueError:
+        days = -1
+    if 0 <= days <= 130 * 366:
+        return round(days / 365.25, 2)
+    told = _text(dataset, "PatientAge").upper()
+    if len(told) < 2 or told[-1] not in _YEARS_OF_UNIT or not told[:-1].isdigit():
+        return None
+    return round(int(told[:-1]) * _YEARS_OF_UNIT[told[-1]], 2)
 
 
 def _patient_digest(dataset: pydicom.Dataset) -> str:
