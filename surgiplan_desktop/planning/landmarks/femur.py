@@ -37,6 +37,9 @@ _DISTAL = (
     "lateral_posterior_condyle",
 )
 _SHAFT = ("femoral_shaft_proximal", "femoral_shaft_distal")
+#: Height of the distal end that is no shaft, and depth of the proximal one down to below the lesser trochanter's apex, mm.
+_METAPHYSIS_MM = 75.0
+_TROCHANTERS_MM = 95.0
 _LATER = ("trochlear_groove", "adductor_tubercle")
 
 
@@ -125,7 +128,11 @@ def _shaft(surface: BoneSurface, up: FloatArray, *, cut_top: bool, cut_bottom: b
     elif cut_bottom:
         ends = (low, high - 110.0)
     else:
-        ends = (low + 0.25 * length, high - 0.25 * length)
+        middle = shaft_line(surface, up, low + 0.25 * length, high - 0.25 * length)
+        if middle is not None:
+            return middle
+        # hip and knee scanned as blocks: the shaft above the knee and what the hip block shows below the lesser trochanter
+        ends = (low + _METAPHYSIS_MM, high - _TROCHANTERS_MM)
     return shaft_line(surface, up, *ends)
 
 
