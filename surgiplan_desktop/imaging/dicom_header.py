@@ -18,6 +18,8 @@ from pydicom.errors import BytesLengthException, InvalidDicomError
 from pydicom.tag import Tag
 from pydicom.uid import UID, DeflatedExplicitVRLittleEndian, ExplicitVRBigEndian, ImplicitVRLittleEndian
 
+from surgiplan_desktop.imaging.deflated import inflated, is_deflated
+
 Triple = tuple[float, float, float]
 _T = TypeVar("_T")
 RejectReason = Literal["not_dicom", "truncated", "no_image", "unreadable"]
@@ -39,6 +41,8 @@ _KEYWORDS: Final = (
     "InstanceNumber", "PatientAge", "BodyPartExamined", "BurnedInAnnotation", *_SPLITTERS,
 )  # fmt: skip
 _TAG_OF: Final = {keyword: Tag(keyword) for keyword in _KEYWORDS}
+#: How much of a file's beginning tells whether it is DICOM, and whether it is deflated.
+_START: Final = 2048
 _TAGS: Final = [*_TAG_OF.values(), Tag("DirectoryRecordSequence")]
 
 #: What pydicom raises for bytes that are no sound dataset (tried with thousands of random mutations).
@@ -57,7 +61,7 @@ class SliceHeader:
 
     ``patient`` is a one-way digest, used only to tell patients apart, never written. ``position``, ``orientation`` (row
     direction, column direction) in LPS and mm, ``pixel_spacing`` (between rows, between columns) in mm; None where absent or not
-    finite. ``pixel_offset`` is where the file's pixel data begins, -1 where the file must be inflated first; ``truncated`` says
+    finite. ``pixel_offset`` is where the file's pixel data begins (in the inflated file where ``deflated``); ``truncated`` says
     that the file ends before its pixel data does. ``frames`` is how many frames this header stands for: one, unless the file's
     frames were not told apart. ``frame_index`` is its place among the ``file_frames`` of the file; frames with another ``part``
     (stack, time) belong to another volume. ``padding`` holds lowest and highest stored value that are no image. ``splitters``
@@ -117,6 +121,11 @@ class SliceHeader:
         """Whether the pixel data is big endian."""
         return self.transfer_syntax == ExplicitVRBigEndian
 
+    @property
+    def deflated(self) -> bool:
+        """Whether the whole dataset is deflated."""
+        return self.transfer_syntax == DeflatedExplicitVRLittleEndian
+
 
 @dataclass(frozen=True, slots=True)
 class Rejected:
@@ -137,18 +146,21 @@ def read_header(name: str, stream: BinaryIO) -> SliceHeader | Rejected | None:
 
 def read_header_with(name: str, stream: BinaryIO, make: Callable[[pydicom.Dataset, SliceHeader], _T]) -> _T | Rejected | None:
     """Read the header of one file and return what ``make`` makes of the dataset (without pixels) and the header."""
-    size = stream.seek(0, os.SEEK_END)
     stream.seek(0)
-    start = stream.read(132)
+    start = stream.read(_START)
     has_preamble = start[128:132] == b"DICM"
     if not has_preamble and not _looks_like_dataset(start):
         return Rejected(name, "not_dicom")
-    stream.seek(0)
     try:
+        deflated = is_deflated(start)
+        if deflated:
+            stream = inflated(stream)
+        size = stream.seek(0, os.SEEK_END)
+        stream.seek(0)
         dataset = pydicom.dcmread(stream, stop_before_pixels=True, force=not has_preamble, specific_tags=_TAGS)
         if "DirectoryRecordSequence" in dataset:
             return None
-        header = _header_of(name, dataset, stream, size)
+        header = _header_of(name, dataset, stream, size, DeflatedExplicitVRLittleEndian if deflated else None)
         return header if isinstance(header, Rejected) else make(dataset, header)
     except (EOFError, struct.error) as error:
         return Rejected(name, "truncated", str(error))
@@ -163,9 +175,11 @@ def _looks_like_dataset(start: bytes) -> bool:
     return len(start) >= 12 and start[0:2] in (b"\x02\x00", b"\x08\x00") and start[3] == 0 and start[4:6] != b"\0\0"
 
 
-def _header_of(name: str, dataset: pydicom.Dataset, stream: BinaryIO, size: int) -> SliceHeader | Rejected:
+def _header_of(
+    name: str, dataset: pydicom.Dataset, stream: BinaryIO, size: int, syntax_on_disk: str | None
+) -> SliceHeader | Rejected:
     meta = getattr(dataset, "file_meta", None)
-    syntax = str(getattr(meta, "TransferSyntaxUID", "") or ImplicitVRLittleEndian)
+    syntax = syntax_on_disk or str(getattr(meta, "TransferSyntaxUID", "") or ImplicitVRLittleEndian)
     modality = _text(dataset, "Modality").upper()
     order = ">" if syntax == ExplicitVRBigEndian else "<"
     rows, columns = _short(dataset, "Rows", order, 0), _short(dataset, "Columns", order, 0)
@@ -213,9 +227,9 @@ def _header_of(name: str, dataset: pydicom.Dataset, stream: BinaryIO, size: int)
         position=_triple(dataset, "ImagePositionPatient"),
         orientation=_numbers(dataset, "ImageOrientationPatient", 6),
         pixel_spacing=_pair(dataset, "PixelSpacing"),
-        pixel_offset=offset if syntax != DeflatedExplicitVRLittleEndian else -1,
+        pixel_offset=offset,
         truncated=short or length == _CUT_FRAGMENTS,
-        encapsulated=length < 0 and syntax != DeflatedExplicitVRLittleEndian,
+        encapsulated=length < 0,
         high_bit=_short(dataset, "HighBit", order, -1),
         padding=_padding(dataset, order, signed),
         rescale_type=_text(dataset, "RescaleType").upper(),
@@ -231,15 +245,13 @@ def _header_of(name: str, dataset: pydicom.Dataset, stream: BinaryIO, size: int)
 _LOSSY_SYNTAXES: Final = frozenset({
     "1.2.840.10008.1.2.4.50", "1.2.840.10008.1.2.4.51", "1.2.840.10008.1.2.4.81", "1.2.840.10008.1.2.4.203",
 })  # fmt: skip
-#: Lengths that are no length: the data is encapsulated (or deflated) and whole; or its fragments run past the end of the file.
+#: Lengths that are no length: the data is encapsulated and whole; or its fragments run past the end of the file.
 _ENCAPSULATED: Final = -1
 _CUT_FRAGMENTS: Final = -2
 
 
 def _pixel_data(stream: BinaryIO, size: int, syntax: str) -> tuple[int, int | None]:
     """Return offset and length in bytes of the pixel data at the stream's place; length None where there is none."""
-    if syntax == DeflatedExplicitVRLittleEndian:
-        return 0, _ENCAPSULATED
     place = stream.tell()
     head = stream.read(12)
     stream.seek(place)
@@ -363,7 +375,7 @@ def _age_years(dataset: pydicom.Dataset) -> float | None:
         days = (date(int(taken[:4]), int(taken[4:6]), int(taken[6:8])) - date(int(born[:4]), int(born[4:6]), int(born[6:8]))).days
     except ValueError:
         days = -1
-    if 0 <= days <= 130 * 366:
+    if 0 < days <= 130 * 366:
         return round(days / 365.25, 2)
     told = _text(dataset, "PatientAge").upper()
     if len(told) < 2 or told[-1] not in _YEARS_OF_UNIT or not told[:-1].isdigit():
