@@ -6,6 +6,7 @@ A few processes stay warm between frames, since starting one costs as much as de
 from __future__ import annotations
 
 import multiprocessing
+import os
 import queue
 import signal
 from contextlib import suppress
@@ -94,6 +95,9 @@ def serve(pipe: Connection) -> None:
     """Decode what comes through the pipe until it closes: the main function of the process."""
     # Ctrl-C on the terminal goes to the whole group; the owner decides what becomes of this process.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    # The codecs write what they think of broken data straight to the terminal; what matters comes back through the pipe.
+    with open(os.devnull, "wb") as nowhere:
+        os.dup2(nowhere.fileno(), 2)
     with suppress(EOFError, OSError):
         pipe.send("ready")
         while True:
