@@ -146,3 +146,10 @@ class Case:
             if item.id == step_id:
                 return item
         raise KeyError(step_id)
+
+    def film(self, film_id: str) -> Film:
+        """Return the film of that id; KeyError if there is none."""
+        for item in self.films:
+            if item.id == film_id:
+                return item
+        raise KeyError(film_id)

@@ -8,7 +8,7 @@ from types import MappingProxyType
 from surgiplan_desktop.model.anatomy import LandmarkId, Side
 from surgiplan_desktop.model.case import Approval, Case, ImportedBone, Intake, Landmark, SegmentationRun, SideResolution
 from surgiplan_desktop.model.steps import Step, StepId, Vector
-from surgiplan_desktop.model.study import Study
+from surgiplan_desktop.model.study import Film, FilmCalibration, Study
 
 
 def set_intake(case: Case, intake: Intake) -> Case:
@@ -25,13 +25,13 @@ def resolve_side(case: Case, resolution: SideResolution) -> Case:
 def set_study(case: Case, study: Study, code: str) -> Case:
     """Set the imported study and the case code; segmentations, landmarks and steps of another study do not stay."""
     empty = Case()
-    return replace(empty, code=code, intake=case.intake, notes=case.notes, study=study)
+    return replace(empty, code=code, intake=case.intake, notes=case.notes, study=study, films=_films_kept(case))
 
 
 def set_imported_bones(case: Case, bones: tuple[ImportedBone, ...], code: str) -> Case:
     """Set bones that somebody else segmented; nothing of an earlier study stays."""
     empty = Case()
-    return replace(empty, code=code, intake=case.intake, notes=case.notes, imported_bones=bones)
+    return replace(empty, code=code, intake=case.intake, notes=case.notes, imported_bones=bones, films=_films_kept(case))
 
 
 def set_segmentation(case: Case, run: SegmentationRun) -> Case:
@@ -84,3 +84,34 @@ def approve(case: Case, approval: Approval) -> Case:
 def set_notes(case: Case, notes: str) -> Case:
     """Set the free text of the case."""
     return replace(case, notes=notes)
+
+
+def put_film(case: Case, film: Film, code: str) -> Case:
+    """Add a film, or replace the film of the same id in its place; the code is taken where the case has none yet."""
+    if any(item.id == film.id for item in case.films):
+        films = tuple(film if item.id == film.id else item for item in case.films)
+    else:
+        films = (*case.films, film)
+    return replace(case, films=films, code=case.code or code)
+
+
+def calibrate_film(case: Case, film_id: str, calibration: FilmCalibration) -> Case:
+    """Set how lengths on a film are calibrated; KeyError if there is no such film."""
+    film = case.film(film_id)
+    return put_film(case, replace(film, calibration=calibration), case.code)
+
+
+def remove_film(case: Case, film_id: str) -> Case:
+    """Remove a film."""
+    return replace(case, films=tuple(film for film in case.films if film.id != film_id))
+
+
+def next_film_id(case: Case) -> str:
+    """Return the next free id of a film, such as ``film-2``."""
+    numbers = [int(film.id.rsplit("-", 1)[1]) for film in case.films]
+    return f"film-{max(numbers, default=0) + 1}"
+
+
+def _films_kept(case: Case) -> tuple[Film, ...]:
+    """Films that came before the scan stay with it; those of a case whose scan is replaced may be of somebody else."""
+    return case.films if case.study is None and not case.imported_bones else ()

@@ -29,12 +29,14 @@ class Repair:
     """What was done to a series, with consent, before it became a volume.
 
     ``parameters`` state how much and how large the error is (mm or HU); ``original_affine`` is index (k, j, i) -> LPS mm of the
-    slices as they were, None where no single affine describes them.
+    slices as they were, None where no single affine describes them. ``stretches`` are the first and last k of each run of slices
+    of the volume that were interpolated over a hole: nothing is known there, and no guide may touch it.
     """
 
     kind: Literal["tilt", "missing_slices", "uneven", "duplicate_position", "duplicate_uid", "truncated"]
     parameters: tuple[tuple[str, str | int | float | bool], ...] = ()
     original_affine: Matrix | None = None
+    stretches: tuple[tuple[int, int], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +71,7 @@ class SeriesOrigin:
     repairs: tuple[Repair, ...] = ()
     patient_age_years: float | None = None
     transfer_syntax: str = ""
+    body_part: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,17 +112,26 @@ class FilmCalibration:
     """How lengths on a film were calibrated: nothing yet, the pixel spacing of the patient, or a ball or ruler of known size.
 
     ``spacing_mm`` is (between rows, between columns) in the plane of the bone; None locks lengths, angles stay free.
+    ``points_px`` are the points that the user placed, (column, row) counted in pixels from the centre of the first;
+    ``measured_px`` the diameter or length they give, in distances between columns.
     """
 
     kind: Literal["none", "patient_spacing", "ball", "ruler"] = "none"
     spacing_mm: tuple[float, float] | None = None
     known_mm: float | None = None
     measured_px: float | None = None
+    points_px: tuple[tuple[float, float], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Film:
-    """A radiograph of the leg: pixels (j, i) uint16 as an asset, bright bone; the side is set by hand, never guessed."""
+    """A radiograph of the leg: pixels (j, i) uint16 as an asset, bright bone; the side is set by hand, never guessed.
+
+    ``taken`` is ``YYYY-MM-DD`` or empty. ``aspect`` is distance between rows / between columns: angles need it, lengths need the
+    calibration too (planning.film_geometry). ``source`` is the digest of the pixels as they were in the file, so that one film
+    is not attached twice; ``inverted`` says that the user turned bright and dark; ``laterality`` and ``orientation`` are
+    the tags.
+    """
 
     id: str
     pixels: AssetId
@@ -130,3 +142,8 @@ class Film:
     calibration: FilmCalibration = FilmCalibration()
     detector_spacing_mm: tuple[float, float] | None = None
     findings: tuple[Finding, ...] = ()
+    aspect: float = 1.0
+    source: str = ""
+    inverted: bool = False
+    laterality: str = ""
+    orientation: str = ""

@@ -13,7 +13,9 @@ from surgiplan_desktop.app.texts import Texts
 from surgiplan_desktop.base.spaces import Affine
 from surgiplan_desktop.cli.command import Command, Outcome
 from surgiplan_desktop.cli.console import Console
+from surgiplan_desktop.cli.films import add_film_arguments, run_film
 from surgiplan_desktop.cli.session import add_force_argument, check_case_output, new_for_command
+from surgiplan_desktop.imaging.films import is_film
 from surgiplan_desktop.model.anatomy import Side
 from surgiplan_desktop.model.case import Intake
 from surgiplan_desktop.model.study import VolumeBlock
@@ -33,10 +35,13 @@ def _add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--accept-repair", action="store_true", help="consent to the repairs that scan proposes")
     parser.add_argument("--side", choices=[side.value for side in Side], help="the side to be operated, from the request")
     parser.add_argument("--procedure", metavar="NAME", help="the operation, from the request")
+    add_film_arguments(parser)
     add_force_argument(parser)
 
 
 def _run(arguments: argparse.Namespace, console: Console) -> Outcome:
+    if is_film(arguments.path):
+        return run_film(arguments, console)
     side = Side(arguments.side) if arguments.side else None
     uids = [uid for group in arguments.series for uid in group]
     output = check_case_output(arguments.output, arguments.force)
@@ -95,7 +100,7 @@ def _z_range(block: VolumeBlock) -> tuple[float, float]:
 
 COMMAND = Command(
     name="import",
-    summary="A scan (DICOM, NIfTI, NRRD, MHA) into a new case.",
+    summary="A scan (DICOM, NIfTI, NRRD, MHA) into a new case; or a standing film into a new case or beside what a case holds.",
     example="surgiplan import /media/cdrom --side right --procedure 'opening wedge HTO' -o case.surgiplan",
     add_arguments=_add_arguments,
     run=_run,
