@@ -1,7 +1,8 @@
 """Write a volume as a DICOM CT series: the only writer of image DICOM.
 
 CT Image Storage, one file a slice, in any transfer syntax of :mod:`encoding`. Every UID comes from the content, so the same
-volume gives the same bytes. Positions are written as they are: an oblique, feet-first or sheared (tilted) volume needs nothing special.
+volume gives the same bytes. Positions are written as they are: an oblique, feet-first or sheared (tilted) volume needs nothing
+special.
 """
 
 from __future__ import annotations
