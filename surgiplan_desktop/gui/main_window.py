@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from PySide6.QtCore import QTimer
-from PySide6.QtGui import QCloseEvent, QDragEnterEvent, QDropEvent
+from PySide6.QtGui import QCloseEvent, QDragEnterEvent, QDragLeaveEvent, QDropEvent
 from PySide6.QtWidgets import QApplication, QHBoxLayout, QMainWindow, QMenu, QStackedWidget, QVBoxLayout, QWidget
 
+from surgiplan_desktop.app.study_page import StudyPage, VolumeCard
 from surgiplan_desktop.base.paths import resource_folder
 from surgiplan_desktop.gui.actions import ACTS, make_actions, refresh_actions
 from surgiplan_desktop.gui.bridge import Bridge
 from surgiplan_desktop.gui.dialogs.keys import KeysHelp
 from surgiplan_desktop.gui.dialogs.palette import Palette
-from surgiplan_desktop.gui.documents import SUFFIX, Documents
+from surgiplan_desktop.gui.documents import Documents
+from surgiplan_desktop.gui.drops import DropVeil, dropped_files, kind_of, let_drops_through
 from surgiplan_desktop.gui.panels.approve import ApprovePanel
 from surgiplan_desktop.gui.panels.base import Panel
 from surgiplan_desktop.gui.panels.bones import BonesPanel
@@ -23,6 +26,7 @@ from surgiplan_desktop.gui.panels.plan import PlanPanel
 from surgiplan_desktop.gui.panels.review import ReviewPanel
 from surgiplan_desktop.gui.panels.study import StudyPanel
 from surgiplan_desktop.gui.steps import STEPS, wanted_keys
+from surgiplan_desktop.gui.study_pages.pages import StudyPages
 from surgiplan_desktop.gui.theme import Theme, palette, style_sheet, theme_named
 from surgiplan_desktop.gui.viewports.stage import Stage
 from surgiplan_desktop.gui.viewports.view_area import LAYOUT_OF_STEP, ViewArea
@@ -30,7 +34,7 @@ from surgiplan_desktop.gui.widgets.status import StatusBar
 from surgiplan_desktop.gui.widgets.step_rail import StepRail
 from surgiplan_desktop.gui.widgets.title_row import TitleRow
 
-_PANELS = (StudyPanel, BonesPanel, ReviewPanel, MeasurePanel, PlanPanel, GuidePanel, ApprovePanel)
+_PANELS = (BonesPanel, ReviewPanel, MeasurePanel, PlanPanel, GuidePanel, ApprovePanel)
 
 
 class MainWindow(QMainWindow):
@@ -49,22 +53,25 @@ class MainWindow(QMainWindow):
         self.stage = Stage(bridge, theme)
         self.actions_by_id = make_actions(self)
         self.views = ViewArea(self.stage)
+        self.pages = StudyPages(self.stage, self.views)
         self.rail = StepRail(bridge, theme)
         self.status = StatusBar(bridge, theme)
         self._menu = self._make_menu()
         self.title = TitleRow(bridge, theme, self.actions_by_id, self._menu)
         self._stack = QStackedWidget()
         self._panels: dict[str, Panel] = {}
-        for kind in _PANELS:
-            made = kind(bridge, self.stage)
+        self._study = StudyPanel(bridge, self.stage, self.pages)
+        self._study.recover_wanted.connect(self.documents.recover)
+        self._study.new_case_wanted.connect(self._start_new_with)
+        for made in (self._study, *(kind(bridge, self.stage) for kind in _PANELS)):
             made.go.connect(self.go)
             made.refresh()
-            self._panels[kind.step] = made
-            if isinstance(made, StudyPanel):
-                made.recover_wanted.connect(self.documents.recover)
+            self._panels[made.step] = made
             self._stack.addWidget(made)
-        self._stack.setFixedWidth(made.width())
+        self._stack.setFixedWidth(self._study.width())
         self._put_together()
+        self._veil = DropVeil(self.stage, self)
+        let_drops_through(self)
         self.rail.go.connect(self.go)
         bridge.session_replaced.connect(self._renew)
         bridge.case_changed.connect(self._on_case)
@@ -86,6 +93,23 @@ class MainWindow(QMainWindow):
         self.title.refresh()
         self.rail.refresh()
         refresh_actions(self, self.actions_by_id)
+
+    def take(self, paths: Sequence[Path]) -> None:
+        """Take files or folders that were dropped: a case is opened, everything else is looked at in Study."""
+        if kind_of(paths) == "case":
+            self.documents.open(paths[0])
+            return
+        self.go("study")
+        if len(paths) > 1:
+            self.bridge.tell("dropped_together")
+        self._study.scan(paths[0] if len(paths) == 1 else paths[0].parent)
+
+    def _start_new_with(self, found: StudyPage | VolumeCard) -> None:
+        """Begin an empty case and go on showing what was found."""
+        before = self.bridge.session
+        self.documents.start_new()
+        if self.bridge.session is not before:
+            self._study.show_found(found)
 
     # Acts of the table -----------------------------------------------------------------------------------------------------
 
@@ -148,7 +172,7 @@ class MainWindow(QMainWindow):
         middle = QHBoxLayout()
         middle.setSpacing(0)
         middle.addWidget(self.rail)
-        middle.addWidget(self.views, 1)
+        middle.addWidget(self.pages, 1)
         middle.addWidget(self._stack)
         outer.addWidget(self.title)
         outer.addLayout(middle, 1)
@@ -189,6 +213,7 @@ class MainWindow(QMainWindow):
     def _show_step(self) -> None:
         step = self.bridge.session.view.step
         self._stack.setCurrentWidget(self._panels[step])
+        self.pages.set_step(step)
         self.views.use_layout(LAYOUT_OF_STEP[step])
         if step in ("study", "bones", "review", "measure"):
             self.views.volume.fit()
@@ -197,19 +222,20 @@ class MainWindow(QMainWindow):
     # Qt --------------------------------------------------------------------------------------------------------------------
 
     def dragEnterEvent(self, event: QDragEnterEvent) -> None:
-        if event.mimeData().hasUrls():
+        if dropped_files(event.mimeData()):
             event.acceptProposedAction()
+            self._veil.cover(self.bridge.word("drop_here"))
+
+    def dragLeaveEvent(self, event: QDragLeaveEvent) -> None:
+        self._veil.hide()
+        super().dragLeaveEvent(event)
 
     def dropEvent(self, event: QDropEvent) -> None:
-        path = Path(event.mimeData().urls()[0].toLocalFile())
+        self._veil.hide()
+        paths = dropped_files(event.mimeData())
         event.acceptProposedAction()
-        if path.suffix == SUFFIX:
-            QTimer.singleShot(0, lambda: self.documents.open(path))
-        else:
-            self.go("study")
-            study = self._panels["study"]
-            assert isinstance(study, StudyPanel)  # noqa: S101 - the table above says so
-            study.scan(path)
+        if paths:
+            QTimer.singleShot(0, lambda: self.take(paths))  # the program that they come from waits until this has returned
 
     def closeEvent(self, event: QCloseEvent) -> None:
         if not self.documents.may_leave():

@@ -163,7 +163,7 @@ QWidget#titleRow { background: @surface/1; border-bottom: 1px solid @surface/3; 
 QWidget#statusBar { background: @surface/1; border-top: 1px solid @surface/3; }
 QWidget#statusBar QLabel { font-size: 12px; }
 QWidget#stepRail { background: @surface/1; border-right: 1px solid @surface/3; }
-QWidget#panelFrame, QWidget#panelBody, QScrollArea#panelScroll { background: @surface/1; border: none; }
+QWidget#panelFrame, QWidget#panelBody, QScrollArea#panelScroll, QWidget#study_browser { background: @surface/1; border: none; }
 QWidget#panelFrame { border-left: 1px solid @surface/3; }
 QLabel[role="title"] { font-size: 15px; font-weight: 600; }
 QLabel[role="headline"] { font-size: 20px; font-weight: 600; }
@@ -190,6 +190,10 @@ QPushButton:pressed { background: @surface/3; }
 QPushButton:checked { background: @surface/3; border-color: @accent; }
 QPushButton:focus { border-color: @accent; }
 QPushButton:disabled { color: @text/disabled; border-color: @surface/2; }
+QPushButton[role="link"] { background: transparent; border: none; color: @accent; padding: 2px 0; font-size: 12px;
+    text-align: left; }
+QPushButton[role="link"]:hover { text-decoration: underline; }
+QPushButton[role="link"]:focus { text-decoration: underline; }
 QPushButton[role="primary"] { background: @accent; color: @text/on-accent; border: none; font-weight: 700; min-height: 28px; }
 QPushButton[role="primary"]:hover { background: @accent-hover; }
 QPushButton[role="primary"]:disabled { background: @surface/3; color: @text/disabled; }

@@ -48,11 +48,11 @@ class Screen:
         """Write a picture of the root window."""
         path.parent.mkdir(parents=True, exist_ok=True)
         dump = subprocess.run(["xwd", "-root", "-silent"], env=self.environment, check=True, capture_output=True).stdout
-        # X window dump: big-endian header of 25 words, a colour table of 12 bytes an entry, then rows of B, G, R, unused
+        # X window dump: big-endian header of 25 words, a colour table of 12 bytes an entry, then rows of B, G, R (and unused)
         head = struct.unpack(">25I", dump[:100])
-        wide, high, row_bytes, start = head[4], head[5], head[12], head[0] + 12 * head[19]
+        wide, high, each, row_bytes, start = head[4], head[5], head[11] // 8, head[12], head[0] + 12 * head[19]
         rows = np.frombuffer(dump, np.uint8, high * row_bytes, start).reshape(high, row_bytes)
-        Image.fromarray(rows[:, : 4 * wide].reshape(high, wide, 4)[:, :, 2::-1].copy()).save(path)
+        Image.fromarray(rows[:, : each * wide].reshape(high, wide, each)[:, :, 2::-1].copy()).save(path)
 
     def tool(self, *arguments: object) -> None:
         """Send events with xdotool."""
@@ -162,6 +162,31 @@ class RealWindow:
         self.screen.tool("mouseup", 1)
         time.sleep(0.5)
 
+    def drop(self, *paths: Path, onto: str = "window", over: Callable[[], object] = lambda: None) -> str:
+        """Drag files from another program and drop them on a widget; return the action that the source was told.
+
+        ``over()`` is called while they hover.
+        """
+        x, y, width, height = self.state()["widgets"][onto]["rect"]
+        command = [sys.executable, "-m", "tests.gui.drag_source", *map(str, paths)]
+        with subprocess.Popen(command, env=self.screen.environment, stdout=subprocess.PIPE, text=True) as source:
+            try:
+                time.sleep(2.0)
+                self.screen.tool("mousemove", 30, 14)
+                self.screen.tool("mousedown", 1)
+                for part in range(1, 11):
+                    self.screen.tool(
+                        "mousemove", 30 + (x + width // 2 - 30) * part // 10, 14 + (y + height // 2 - 14) * part // 10
+                    )
+                    time.sleep(0.06)
+                time.sleep(0.4)
+                over()
+                self.screen.tool("mouseup", 1)
+                answer, _ = source.communicate(timeout=20)
+            finally:
+                source.kill()
+        return answer.strip()
+
     def key(self, keys: str) -> None:
         """Press keys, such as ``ctrl+z``."""
         self.screen.tool("key", keys)
@@ -194,8 +219,7 @@ def walk_the_road(window: RealWindow, side: str = "right", seen: Callable[[str],
     """From nothing to the exported guide of the demo leg, by mouse alone. ``seen(name)`` is called on each screen."""
     seen("01-study-empty")
     window.click(f"side_{side}")
-    window.click("procedure")
-    window.click("procedure_list", at=(0.5, 0.75))
+    window.click("procedure_mowhto")
     window.click("open_demo")
     window.wait_enabled("study_primary", 240, "import")
     seen("02-study-series")

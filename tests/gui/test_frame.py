@@ -25,7 +25,7 @@ def test_it_opens_on_the_study_with_one_next_act(window: MainWindow, bridge: Bri
 def test_side_and_procedure_open_the_way_to_a_scan_and_can_be_undone(qtbot: QtBot, window: MainWindow, bridge: Bridge) -> None:
     panel = window.panel
     qtbot.mouseClick(panel.findChild(object, "side_left"), Qt.MouseButton.LeftButton)
-    panel.findChild(object, "procedure").activated.emit(1)
+    qtbot.mouseClick(panel.findChild(object, "procedure_mowhto"), Qt.MouseButton.LeftButton)
     assert bridge.case.intake.side is Side.LEFT
     assert bridge.case.intake.procedure == "mowhto"
     qtbot.waitUntil(lambda: window.title.findChild(object, "case_side").text() == "LEFT")

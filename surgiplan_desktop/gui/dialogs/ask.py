@@ -59,3 +59,32 @@ class AskReplace(QDialog):
         foot.addWidget(button(bridge.word("stay"), "replace_cancel", self.reject))
         foot.addWidget(button(bridge.word("replace"), "replace_do", self.accept))
         layout.addLayout(foot)
+
+
+class AskOtherScan(QDialog):
+    """The case holds a scan or bones already: a case of its own, in place of what is there, or stay."""
+
+    def __init__(self, bridge: Bridge, parent: QWidget) -> None:
+        super().__init__(parent)
+        self.setObjectName("ask_other_scan")
+        self.setWindowTitle(bridge.word("other_scan_title"))
+        self.setMinimumWidth(480)
+        self.answer: Literal["new", "replace", "stay"] = "stay"
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(20, 16, 20, 16)
+        layout.setSpacing(12)
+        layout.addWidget(label(bridge.word("other_scan_title"), "title"))
+        layout.addWidget(label(bridge.word("other_scan_text", code=bridge.case.code), "secondary"))
+        foot = QHBoxLayout()
+        foot.addWidget(button(bridge.word("other_scan_replace"), "other_replace", lambda: self._end("replace")))
+        foot.addStretch(1)
+        foot.addWidget(button(bridge.word("stay"), "other_stay", lambda: self._end("stay")))
+        new = button(bridge.word("other_scan_new"), "other_new", lambda: self._end("new"))
+        new.setProperty("role", "primary")
+        new.setDefault(True)
+        foot.addWidget(new)
+        layout.addLayout(foot)
+
+    def _end(self, answer: Literal["new", "replace", "stay"]) -> None:
+        self.answer = answer
+        self.accept()

@@ -17,6 +17,8 @@ from surgiplan_desktop.gui.widgets.layout import set_role
 
 #: Jobs shorter than this are not shown at all (s).
 QUIET_S: Final = 0.3
+#: Jobs that nobody waits for.
+_UNSEEN: Final = frozenset({"warm", "thumbnail"})
 _ROLE: Final = {"info": "ok", "warning": "warn", "error": "fail"}
 _GLYPH: Final = {"info": "state-done", "warning": "state-attention", "error": "state-attention"}
 _TONE: Final = {"info": "ok", "warning": "warn", "error": "fail"}
@@ -106,7 +108,7 @@ class StatusBar(QWidget):
         NoticeList(self._bridge, self.said, self.window()).exec()
 
     def _on_job(self, job: Job) -> None:
-        if job.state in ("queued", "running") and job.name != "warm":
+        if job.state in ("queued", "running") and job.name not in _UNSEEN:
             self._started.setdefault(id(job), (job, time.monotonic()))
             self._clock.start()
         else:

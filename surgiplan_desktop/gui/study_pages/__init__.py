@@ -1,0 +1,1 @@
+"""What the view area shows of a study before it is a case: series found, films, meshes."""
