@@ -39,6 +39,7 @@ COMMANDS: dict[str, str] = {
     "export": "files for printer and archive, with a sidecar",
     "report": "the plan on paper (PDF)",
     "accept": "the site acceptance test: simulated legs of known truth through the whole program",
+    "deidentify": "a copy of a study without the person",
     "doctor": "what works on this machine, measured",
 }
 #: In the contract, not in this version: they say so and exit with 2.
