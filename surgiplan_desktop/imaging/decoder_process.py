@@ -1,19 +1,26 @@
 """Decode frames in a process of their own: broken data may crash or hang a codec written in C, never this program.
 
-A few processes stay warm between frames, since starting one costs as much as decoding ten slices.
+A few processes stay warm between frames, since starting one costs as much as decoding ten slices. They are started by the name of
+their function and not as a copy of this program, so that scripts without a guarded main module may import compressed series too.
 """
 
 from __future__ import annotations
 
-import multiprocessing
+import atexit
 import os
 import queue
 import signal
+import struct
+import subprocess
+import sys
+import threading
 from contextlib import suppress
-from multiprocessing.connection import Connection
-from typing import Final
+from pathlib import Path
+from typing import Any, BinaryIO, Final
 
+import surgiplan_desktop
 from surgiplan_desktop.base.arrays import AnyArray
+from surgiplan_desktop.derive.packing import pack, unpack
 from surgiplan_desktop.imaging.decoding import DecodeError, Frame, check, decode
 
 #: How long a process may take to start, and a frame to be decoded: a second for each megapixel beyond (s).
@@ -22,31 +29,28 @@ _FRAME_S: Final = 10.0
 _FRAME_S_PER_MEGAPIXEL: Final = 1.0
 #: Processes kept warm for the next frame.
 _KEPT: Final = 2
+_PROGRAM: Final = (
+    "import sys; sys.path.insert(0, sys.argv[1])\nfrom surgiplan_desktop.imaging.decoder_process import serve\nserve()"
+)
+_LENGTH: Final = struct.Struct("<Q")
 
 
 class _Decoder:
     """One process that decodes frame after frame."""
 
     def __init__(self) -> None:
-        context = multiprocessing.get_context("spawn")
-        self._pipe, there = context.Pipe()
-        self._process = context.Process(target=serve, args=(there,), name="surgiplan-decoder", daemon=True)
-        self._process.start()
-        there.close()
-        if not self._pipe.poll(_START_S):
-            self.close()
-            raise DecodeError("the decoder did not start")
-        self._pipe.recv()
+        self._process = subprocess.Popen(
+            [sys.executable, "-c", _PROGRAM, str(Path(surgiplan_desktop.__file__).parent.parent)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            creationflags=getattr(subprocess, "CREATE_NO_WINDOW", 0),
+        )
+        self._ask(None, _START_S)
 
     def decode(self, frame: Frame) -> AnyArray:
         """Return the decoded frame; DecodeError where the process cannot, dies or does not answer in time."""
-        try:
-            self._pipe.send(frame)
-            if not self._pipe.poll(_FRAME_S + _FRAME_S_PER_MEGAPIXEL * frame.rows * frame.columns / 1e6):
-                raise DecodeError("the decoder did not answer in time")
-            answer = self._pipe.recv()
-        except (EOFError, OSError) as error:
-            raise DecodeError("the decoder crashed on this image") from error
+        answer = self._ask(frame, _FRAME_S + _FRAME_S_PER_MEGAPIXEL * frame.rows * frame.columns / 1e6)
         if isinstance(answer, str):
             raise DecodeError(answer)
         values: AnyArray = answer
@@ -54,10 +58,29 @@ class _Decoder:
 
     def close(self) -> None:
         """End the process."""
-        self._pipe.close()
         self._process.kill()
-        self._process.join()
-        self._process.close()
+        self._process.wait()
+        for stream in (self._process.stdin, self._process.stdout):
+            if stream is not None:
+                with suppress(OSError):
+                    stream.close()
+
+    def _ask(self, question: Frame | None, limit_s: float) -> Any:
+        late = threading.Event()
+
+        def end() -> None:
+            late.set()
+            self._process.kill()
+
+        watch = threading.Timer(limit_s, end)
+        watch.start()
+        try:
+            _send(self._process.stdin, question)
+            return _received(self._process.stdout)
+        except (EOFError, OSError) as error:
+            raise DecodeError("the decoder did not answer in time" if late.is_set() else "the decoder crashed") from error
+        finally:
+            watch.cancel()
 
 
 _idle: queue.LifoQueue[_Decoder] = queue.LifoQueue()
@@ -91,18 +114,42 @@ def decode_apart(frame: Frame) -> AnyArray:
     return values
 
 
-def serve(pipe: Connection) -> None:
-    """Decode what comes through the pipe until it closes: the main function of the process."""
+@atexit.register
+def close_decoders() -> None:
+    """End the processes that are kept warm."""
+    with suppress(queue.Empty):
+        while True:
+            _idle.get_nowait().close()
+
+
+def serve() -> None:
+    """Decode what comes through standard input until it closes: the main function of the process."""
     # Ctrl-C on the terminal goes to the whole group; the owner decides what becomes of this process.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    # The codecs write what they think of broken data straight to the terminal; what matters comes back through the pipe.
-    with open(os.devnull, "wb") as nowhere:
-        os.dup2(nowhere.fileno(), 2)
+    # Codecs may print; only answers go through the pipe.
+    answers = os.fdopen(os.dup(1), "wb")
+    os.dup2(2, 1)
     with suppress(EOFError, OSError):
-        pipe.send("ready")
         while True:
-            frame: Frame = pipe.recv()
+            frame = _received(sys.stdin.buffer)
             try:
-                pipe.send(decode(frame))
+                _send(answers, None if frame is None else decode(frame))
             except (DecodeError, MemoryError) as error:
-                pipe.send(str(error) or "out of memory")
+                _send(answers, str(error) or "out of memory")
+
+
+def _send(stream: Any, value: Any) -> None:
+    data = pack(value)
+    stream.write(_LENGTH.pack(len(data)) + data)
+    stream.flush()
+
+
+def _received(stream: BinaryIO | Any) -> Any:
+    head = stream.read(_LENGTH.size)
+    if len(head) < _LENGTH.size:
+        raise EOFError
+    (length,) = _LENGTH.unpack(head)
+    data = stream.read(length)
+    if len(data) < length:
+        raise EOFError
+    return unpack(data)

@@ -171,4 +171,13 @@ def save(dataset: Dataset, path: Path) -> None:
     meta.MediaStorageSOPClassUID = dataset.SOPClassUID
     meta.MediaStorageSOPInstanceUID = dataset.SOPInstanceUID
     meta.ImplementationClassUID = UID(IMPLEMENTATION_UID)
-    FileDataset(str(path), dataset, file_meta=meta, preamble=b"\0" * 128).save_as(path, enforce_file_format=True)
+    uid = UID(meta.TransferSyntaxUID)
+    content = FileDataset(
+        str(path),
+        dataset,
+        file_meta=meta,
+        preamble=b"\0" * 128,
+        is_implicit_VR=uid.is_implicit_VR,
+        is_little_endian=uid.is_little_endian,
+    )
+    content.save_as(path, enforce_file_format=True)
