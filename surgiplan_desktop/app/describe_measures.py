@@ -86,6 +86,7 @@ def _measure_data(item: Measure, texts: Texts) -> dict[str, object]:
         "status": item.status,
         "reason": None if item.reason is None else texts.finding(item.reason),
         "sd": item.sd,
+        "plus_minus": item.plus_minus,
         "normal": None if item.normal is None else list(item.normal),
         "source": item.source,
     }
@@ -101,7 +102,10 @@ def leg_lines(landmarks: Landmarks, measures: Measures, texts: Texts) -> Iterato
             reason = texts.finding(item.reason) if item.reason is not None else ""
             missing.setdefault(reason, []).append(name)
             continue
-        line = f"  {name:<24} {measure_words(item, texts):<34}"
+        words = measure_words(item, texts)
+        if item.plus_minus is not None:
+            words += " " + texts.text("label.plus_minus", value=item.plus_minus)
+        line = f"  {name:<24} {words:<34}"
         if item.normal is not None:
             line += texts.text("label.normal_range", low=item.normal[0], high=item.normal[1])
         if item.status == "estimated":

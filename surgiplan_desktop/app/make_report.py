@@ -53,6 +53,7 @@ def write_report(
         for (name, wide, _), pixels in zip(wanted, taken.shots, strict=False)
     )
     progress.step(0.9, 1.0, "report_page")
+    gate = graph.leg_quality_key(step.side)
     content = report_content(
         session.case,
         step,
@@ -64,6 +65,7 @@ def write_report(
         pictures,
         taken.reason,
         texts,
+        session.require(gate)[0] if gate in session.keys else None,
     )
     write_report_pdf(target, content)
     session.audit("report", file=target.name)

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from surgiplan_desktop import __version__
 from surgiplan_desktop.app.describe_measures import value_words
+from surgiplan_desktop.app.describe_quality import quality_reasons, quality_title
 from surgiplan_desktop.app.describe_side import side_findings
 from surgiplan_desktop.app.texts import Texts
 from surgiplan_desktop.files.report import Cell, Figure, ReportContent, ReportPicture, Section
@@ -15,6 +16,7 @@ from surgiplan_desktop.model.steps import OsteotomyStep
 from surgiplan_desktop.model.study import Finding
 from surgiplan_desktop.planning.limits import default_limits
 from surgiplan_desktop.planning.records import Check, Guide, ImplantPlacement, OsteotomyPlan, WedgeDetail
+from surgiplan_desktop.planning.scan_quality import ScanQuality
 
 #: Rows of the table before and after, in this order always.
 _MEASURES = (
@@ -44,8 +46,9 @@ def report_content(
     pictures: tuple[ReportPicture, ...],
     no_pictures: str,
     texts: Texts,
+    quality: ScanQuality | None = None,
 ) -> ReportContent:
-    """Put the report together."""
+    """Put the report together; ``quality`` is that of the scan for this leg, None for bones without a scan."""
     approved = any(item.role == "surgeon" for item in case.approvals)
     left = [_before_after(plan, texts), *([_scenarios(plan, wedge, texts)] if plan.scenarios else [])]
     left += [_saw(wedge, texts), _hinge(wedge, texts)]
@@ -58,6 +61,8 @@ def report_content(
         *(item for placed in implants for item in placed.findings),
     ]
     right.append(_findings(found if guide is None else [*found, *guide.findings], texts))
+    if quality is not None:
+        right.append(_scan_quality(quality, texts))
     return ReportContent(
         title=texts.text("ui.report_title"),
         side=plan.side.value,
@@ -224,3 +229,15 @@ def _findings(findings: list[Finding], texts: Texts) -> Section:
         rows = [(Cell(""), Cell(texts.text("ui.report_no_findings"), "quiet"))]
     more = texts.text("ui.report_more_findings", count="{count}")
     return Section(texts.text("ui.report_findings"), (), tuple(rows), (0.42, 2.2), more=more)
+
+
+def _scan_quality(quality: ScanQuality, texts: Texts) -> Section:
+    """The light of the scan with the reasons why it is not green."""
+    rows = [
+        (Cell(texts.text(f"ui.report_status_{status}"), _TONE[status], bold=True), Cell(words))
+        for status, words in quality_reasons(quality, texts)
+    ]
+    if not rows:
+        rows = [(Cell(texts.text("ui.report_status_pass"), "ok", bold=True), Cell(texts.text("ui.quality_all_checks")))]
+    more = texts.text("ui.report_more_checks", count="{count}")
+    return Section(quality_title(quality, texts), (), tuple(rows), (0.3, 2.3), more=more)

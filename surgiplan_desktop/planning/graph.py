@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
+from datetime import date
 from typing import Any
 
 import numpy as np
@@ -19,6 +21,9 @@ from surgiplan_desktop.model.mesh import Bone
 from surgiplan_desktop.model.steps import GuideStep, ImplantStep, OsteotomyStep
 from surgiplan_desktop.model.study import AssetId, Matrix
 from surgiplan_desktop.planning.axes import leg_frames
+from surgiplan_desktop.planning.block_joints import block_heights, joints_by_bones
+from surgiplan_desktop.planning.block_measures import measure_over_blocks
+from surgiplan_desktop.planning.block_overlap import compare_blocks
 from surgiplan_desktop.planning.catalogue import Catalogue, Component
 from surgiplan_desktop.planning.guides import build_guide
 from surgiplan_desktop.planning.implants import place_implant
@@ -30,7 +35,8 @@ from surgiplan_desktop.planning.measures import measure_leg
 from surgiplan_desktop.planning.osteotomy import plan_osteotomy
 from surgiplan_desktop.planning.osteotomy_site import propose_site
 from surgiplan_desktop.planning.pieces import cut_pieces
-from surgiplan_desktop.planning.records import ImplantPlacement, OsteotomyPlan
+from surgiplan_desktop.planning.records import Guide, ImplantPlacement, OsteotomyPlan
+from surgiplan_desktop.planning.scan_quality import ScanQuality, judge_leg, judge_scan
 from surgiplan_desktop.planning.sides import SideWitnesses, require_sides_agree, witnesses_of
 from surgiplan_desktop.planning.wedge import describe_wedge
 
@@ -45,6 +51,31 @@ def volume_key(block: int) -> Key:
 def labels_key(block: int) -> Key:
     """Key of a block's LabelMap."""
     return ("labels", str(block))
+
+
+def joints_key() -> Key:
+    """Key of the JointBlocks: which block shows which joint, by the bones."""
+    return ("joints",)
+
+
+def scan_quality_key() -> Key:
+    """Key of the ScanQuality by images and headers alone; there as soon as a scan is."""
+    return ("scan_quality",)
+
+
+def leg_quality_key(side: Side) -> Key:
+    """Key of the ScanQuality with pose, shaft in view and shared bone of a leg."""
+    return ("leg_quality", side)
+
+
+def guide_gate_key(side: Side) -> Key:
+    """Key of the ScanQuality of a leg on which a guide depends: without what is told as of today."""
+    return ("guide_gate", side)
+
+
+def overlap_key(side: Side) -> Key:
+    """Key of the overlaps of blocks, compared by the bones of a leg."""
+    return ("overlap", side)
 
 
 def bone_key(bone: BoneId) -> Key:
@@ -121,6 +152,20 @@ def _place_implant(
     return place_implant(step, component, *results, progress=progress)
 
 
+def _build_guide(
+    step: GuideStep,
+    osteotomy: OsteotomyStep,
+    code: str,
+    approved: bool,
+    mesh_only: bool,
+    gate: ScanQuality,
+    *results: Any,
+    progress: Progress,
+) -> Guide:
+    guide = build_guide(step, osteotomy, code, approved, mesh_only, *results, progress=progress)
+    return replace(guide, checks=(*guide.checks, *gate.for_guide))
+
+
 def plan_graph(case: Case, load: AssetLoader, catalogues: Mapping[str, Catalogue]) -> dict[Key, Node]:
     """Return every result the case can have, as nodes by key.
 
@@ -135,8 +180,10 @@ def plan_graph(case: Case, load: AssetLoader, catalogues: Mapping[str, Catalogue
     """
     graph: dict[Key, Node] = {}
     _add_bones(graph, case, load)
+    _add_scan_quality(graph, case)
     for side in case.sides:
         _add_leg(graph, case, side)
+        _add_leg_quality(graph, case, side)
     for step in case.steps:
         if isinstance(step, OsteotomyStep):
             _add_osteotomy(graph, case, step)
@@ -163,6 +210,39 @@ def _add_bones(graph: dict[Key, Node], case: Case, load: AssetLoader) -> None:
         graph[bone_key(bone)] = Node("bone_from_blocks", 1, bone_from_blocks, (bone,), grids, "thread")
 
 
+def _add_scan_quality(graph: dict[Key, Node], case: Case) -> None:
+    if case.study is None:
+        return
+    needs: tuple[Key, ...] = ()
+    if case.segmentation is not None:
+        maps = tuple(labels_key(number) for number in range(len(case.study.blocks)))
+        graph[joints_key()] = Node("joints_by_bones", 1, joints_by_bones, (), maps, "thread")
+        needs = (joints_key(),)
+    params = (case.study, case.intake.operation_date, len(case.sides), _today(case))
+    graph[scan_quality_key()] = Node("judge_scan", 1, judge_scan, params, needs)
+
+
+def _today(case: Case) -> str:
+    """The day, where the scan's age is told as of today: without an operation date only."""
+    return "" if case.intake.operation_date else date.today().isoformat()
+
+
+def _add_leg_quality(graph: dict[Key, Node], case: Case, side: Side) -> None:
+    if case.study is None or case.segmentation is None:
+        return
+    needs: tuple[Key, ...] = (joints_key(), landmarks_key(side), measures_key(side))
+    if len(case.study.blocks) > 1:
+        heights = tuple(map(block_heights, case.study.blocks))
+        names = (BoneName.FEMUR, BoneName.TIBIA, BoneName.FIBULA)
+        bones = tuple(bone_key(BoneId(side, name)) for name in names if BoneId(side, name) in case.bones)
+        graph[overlap_key(side)] = Node("compare_blocks", 1, compare_blocks, (heights,), bones, "thread")
+        needs = (*needs, overlap_key(side))
+    params = (case.study, case.intake.operation_date, len(case.sides))
+    graph[leg_quality_key(side)] = Node("judge_leg", 1, judge_leg, (*params, _today(case)), needs)
+    # a guide stands on what never changes with the day it is looked at
+    graph[guide_gate_key(side)] = Node("judge_leg", 1, judge_leg, (*params, ""), needs)
+
+
 def _add_leg(graph: dict[Key, Node], case: Case, side: Side) -> None:
     femur, tibia, fibula = (
         BoneId(side, name) if BoneId(side, name) in case.bones else None
@@ -179,7 +259,12 @@ def _add_leg(graph: dict[Key, Node], case: Case, side: Side) -> None:
     placed = tuple(sorted((name, item.point_lps) for (where, name), item in case.landmarks.items() if where == side))
     graph[landmarks_key(side)] = Node("merge_landmarks", 1, merge_landmarks, (side, placed), tuple(found))
     graph[frames_key(side)] = Node("leg_frames", 1, leg_frames, (), (landmarks_key(side),))
-    graph[measures_key(side)] = Node("measure_leg", 2, measure_leg, (), (landmarks_key(side), frames_key(side)))
+    leg = (landmarks_key(side), frames_key(side))
+    if case.study is None:
+        graph[measures_key(side)] = Node("measure_leg", 2, measure_leg, (), leg)
+    else:
+        heights = tuple(map(block_heights, case.study.blocks))
+        graph[measures_key(side)] = Node("measure_over_blocks", 1, measure_over_blocks, (heights,), leg)
     if tibia is not None:
         needs = (landmarks_key(side), frames_key(side), bone_key(tibia))
         if fibula is not None:
@@ -224,4 +309,7 @@ def _add_guide(graph: dict[Key, Node], case: Case, step: GuideStep) -> None:
         *_leg_bones(case, step.side),
     )
     params = (step, osteotomy, case.code, approved, case.segmentation is None)
-    graph[guide_key(step.id)] = Node("build_guide", 2, build_guide, params, needs, "process")
+    if guide_gate_key(step.side) in graph:
+        graph[guide_key(step.id)] = Node("build_guide", 3, _build_guide, params, (guide_gate_key(step.side), *needs), "process")
+    else:
+        graph[guide_key(step.id)] = Node("build_guide", 3, build_guide, params, needs, "process")

@@ -82,7 +82,8 @@ class Measure:
     """One number with all that it needs to be understood (ids as in the command line's contract).
 
     ``value`` is in the plane named by ``plane``; ``value_limb_plane`` stands beside bone-plane values and is None when the limb
-    is incomplete. A measure that cannot be had has ``value`` None, status ``not_measurable`` and a ``reason``.
+    is incomplete. A measure that cannot be had has ``value`` None, status ``not_measurable`` and a ``reason``. ``plus_minus`` is
+    the half width of the error by motion between blocks that share no bone; None where no such gap is crossed.
     """
 
     id: str
@@ -96,6 +97,7 @@ class Measure:
     sd: float | None = None
     normal: tuple[float, float] | None = None
     source: str = ""
+    plus_minus: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,11 +5,12 @@ from __future__ import annotations
 import argparse
 
 from surgiplan_desktop.app.describe_measures import leg_data, leg_lines
+from surgiplan_desktop.app.describe_quality import quality_data, quality_lines
 from surgiplan_desktop.base.errors import InputDataError
 from surgiplan_desktop.cli.command import Command, Outcome
 from surgiplan_desktop.cli.console import Console
 from surgiplan_desktop.cli.session import add_case_argument, open_for_command
-from surgiplan_desktop.planning.graph import landmarks_key, measures_key
+from surgiplan_desktop.planning.graph import landmarks_key, leg_quality_key, measures_key, scan_quality_key
 
 
 def _run(arguments: argparse.Namespace, console: Console) -> Outcome:
@@ -20,9 +21,16 @@ def _run(arguments: argparse.Namespace, console: Console) -> Outcome:
             raise InputDataError("no_bones_to_measure", file=arguments.case)
         for side in session.case.sides:
             landmarks, measures = session.require(landmarks_key(side), measures_key(side), progress=console)
-            legs.append(leg_data(landmarks, measures, console.texts))
+            data = leg_data(landmarks, measures, console.texts)
             lines.extend(leg_lines(landmarks, measures, console.texts))
-    return Outcome({"legs": legs}, tuple(lines))
+            data["scan_quality"] = None
+            if leg_quality_key(side) in session.keys:
+                quality = session.require(leg_quality_key(side), progress=console)[0]
+                data["scan_quality"] = quality_data(quality, console.texts)
+                lines.extend(f"  {line}" for line in quality_lines(quality, console.texts))
+            legs.append(data)
+        scan = session.require(scan_quality_key())[0] if scan_quality_key() in session.keys else None
+    return Outcome({"legs": legs, "scan_quality": None if scan is None else quality_data(scan, console.texts)}, tuple(lines))
 
 
 COMMAND = Command(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 
+from surgiplan_desktop.app.describe_quality import quality_data, quality_lines
 from surgiplan_desktop.app.run_segmentation import segment
 from surgiplan_desktop.app.texts import Texts
 from surgiplan_desktop.base.errors import UsageError
@@ -12,6 +13,7 @@ from surgiplan_desktop.cli.console import Console
 from surgiplan_desktop.cli.session import add_case_argument, open_for_command
 from surgiplan_desktop.model.case import SegmentationRun
 from surgiplan_desktop.model.study import Finding
+from surgiplan_desktop.planning.graph import scan_quality_key
 from surgiplan_desktop.segmentation.bones import BoneLabelling
 
 
@@ -36,6 +38,7 @@ def _run(arguments: argparse.Namespace, console: Console) -> Outcome:
         run = session.case.segmentation
         if run is None:
             raise AssertionError("a segmentation was just applied")
+        quality = session.require(scan_quality_key())[0]
     data: dict[str, object] = {
         "bones": _bones(found, console.texts),
         "model": None,
@@ -43,9 +46,10 @@ def _run(arguments: argparse.Namespace, console: Console) -> Outcome:
         "provider": run.provider,
         "seconds": run.seconds,
         "findings": [_finding(item, console.texts) for item in _general(run, found)],
+        "scan_quality": quality_data(quality, console.texts),
         "files": [str(arguments.case.resolve())],
     }
-    return Outcome(data, _lines(found, run, console.texts))
+    return Outcome(data, (*_lines(found, run, console.texts), *quality_lines(quality, console.texts)))
 
 
 def _bones(found: BoneLabelling, texts: Texts) -> list[dict[str, object]]:
