@@ -58,8 +58,11 @@ def test_the_same_leg_gives_the_same_files(tmp_path: Path) -> None:
         (["--mpta", "40"], "80"),
         (["--spacing", "0.01"], "spacing"),
         (["--blocks", "2"], "--blocks"),
-        (["--tilt", "18"], "--tilt"),
+        (["--tilt", "60"], "--tilt"),
+        (["--tilt", "10", "--orientation", "coronal"], "coronal"),
         (["--defect", "gap"], "--defect"),
+        (["--syntax", "zip"], "--syntax"),
+        (["--patient-position", "HFX"], "--patient-position"),
     ],
 )
 def test_impossible_wishes_exit_with_2_and_leave_nothing(

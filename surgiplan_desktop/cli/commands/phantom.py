@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
-from surgiplan_desktop.app.make_phantom import truth_of, write_phantom
+from surgiplan_desktop.app.make_phantom import ScanWish, write_phantom
 from surgiplan_desktop.base.errors import UsageError
 from surgiplan_desktop.cli.command import Command, Outcome
 from surgiplan_desktop.cli.console import Console
 from surgiplan_desktop.cli.numbers import number
+from surgiplan_desktop.imaging.dicom_defects import DEFECTS
+from surgiplan_desktop.imaging.encoding import SYNTAXES
+from surgiplan_desktop.imaging.reorient import ORIENTATIONS, PATIENT_POSITIONS
 from surgiplan_desktop.model.anatomy import Side
 from surgiplan_desktop.phantom.parameters import LegParameters, resolve_angles
 
-_LATER = ("tilt", "syntax", "defect")
 _SHOWN = ("hka_deviation", "mldfa", "mpta", "jlca", "wbl", "slope_medial", "femoral_torsion", "tibial_torsion")
 
 
@@ -31,6 +33,7 @@ _OPTION_OF: Final = {
     "tibial_torsion_deg": "--tibial-torsion",
     "spacing": "--spacing",
     "seed": "--seed",
+    "tilt": "--tilt",
 }
 
 
@@ -60,16 +63,19 @@ def _add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--spacing", type=number, metavar="MM", default=1.0, help="voxel edge, default 1.0")
     parser.add_argument("--seed", type=int, default=0, help="of shape and noise")
     parser.add_argument("--blocks", type=int, default=1, help="1 = whole leg, 3 = hip, knee and ankle")
-    parser.add_argument("--tilt", type=number, metavar="DEG", help="not in this version")
-    parser.add_argument("--syntax", metavar="NAME", help="not in this version")
-    parser.add_argument("--defect", metavar="NAME", help="not in this version")
+    parser.add_argument("--tilt", type=number, default=0.0, metavar="DEG", help="of the gantry: really tilted slices, -30..30")
+    parser.add_argument("--syntax", default="explicit_le", **_one_of(SYNTAXES, "encoding"))
+    parser.add_argument("--orientation", default="axial", **_one_of(ORIENTATIONS, "planes of the slices"))
+    parser.add_argument("--patient-position", default="HFS", **_one_of(PATIENT_POSITIONS, "position on the table"))
+    parser.add_argument("--defect", default="", **_one_of(DEFECTS, "plant a fault"))
     parser.add_argument("--force", action="store_true", help="replace what is in the folder")
 
 
+def _one_of(names: Iterable[str], what: str) -> dict[str, Any]:
+    return {"choices": tuple(names), "metavar": "NAME", "help": f"{what}: {', '.join(names)}"}
+
+
 def _run(options: argparse.Namespace, console: Console) -> Outcome:
-    for name in _LATER:
-        if getattr(options, name) is not None:
-            raise UsageError("phantom_option_later", option=f"--{name}")
     angles = _with_option_names(lambda: resolve_angles(options.mldfa, options.mpta, options.jlca, options.hka_deviation))
     slope = LegParameters().slope_medial_deg if options.slope is None else options.slope
     parameters = _checked(
@@ -89,11 +95,18 @@ def _run(options: argparse.Namespace, console: Console) -> Outcome:
             Path(options.output),
             spacing_mm=options.spacing,
             blocks=options.blocks,
+            wish=ScanWish(
+                tilt_deg=options.tilt,
+                syntax=options.syntax,
+                orientation=options.orientation,
+                patient_position=options.patient_position,
+                defect=options.defect,
+            ),
             force=options.force,
             progress=console,
         )
     )
-    data = {**truth_of(written.leg), "files": [str(path) for path in written.files]}
+    data = {**written.truth, "files": [str(path) for path in written.files]}
     lines = [f"{parameters.side} leg in {Path(options.output).resolve()}: {len(written.files)} files"]
     lines += [f"  {name:<16} {written.leg.truth_measures[name]:8.2f}" for name in _SHOWN]
     return Outcome(data, tuple(lines))
