@@ -13,7 +13,7 @@ from surgiplan_desktop.app.session import Session
 from surgiplan_desktop.base.errors import ComputationError, PlanCheckError, UsageError
 from surgiplan_desktop.base.progress import SILENT, Progress
 from surgiplan_desktop.derive.node import Key
-from surgiplan_desktop.files.mesh_files import canonical, read_mesh, write_obj, write_ply, write_stl
+from surgiplan_desktop.files.mesh_files import canonical, read_mesh, write_3mf, write_glb, write_obj, write_ply, write_stl
 from surgiplan_desktop.files.sidecar import Approval, FileIdentity, all_or_nothing, write_sidecar
 from surgiplan_desktop.geometry.convert import image_to_sitk
 from surgiplan_desktop.geometry.solid import intersection_volume, is_solid, volume
@@ -27,11 +27,13 @@ from surgiplan_desktop.planning.guide_construction import axes_table, constructi
 from surgiplan_desktop.planning.records import Guide, ImplantPlacement, Pieces
 
 KINDS: Final = ("bones", "guide", "implants", "labels", "plan", "construction", "all")
-MESH_FORMATS: Final = ("stl", "ply", "obj")
+MESH_FORMATS: Final = ("stl", "3mf", "obj", "ply", "glb")
 LABEL_FORMATS: Final = ("nifti", "nrrd")
 #: In the contract, not in this version.
-LATER_FORMATS: Final = ("3mf", "glb", "dicom-seg")
-_WRITERS: Final = {"stl": write_stl, "ply": write_ply, "obj": write_obj}
+LATER_FORMATS: Final = ("dicom-seg",)
+_WRITERS: Final = {"stl": write_stl, "3mf": write_3mf, "obj": write_obj, "ply": write_ply, "glb": write_glb}
+#: Unit of what is written where the format's standard leaves no choice; millimetres otherwise.
+_UNIT_OF_FORMAT: Final = {"glb": "m"}
 _LABEL_SUFFIX: Final = {"nifti": ".nii.gz", "nrrd": ".nrrd"}
 #: A vertex read back may differ by this much (mm): single precision of STL and four decimals of OBJ at 1 m from the origin.
 _READ_BACK_MM: Final = 2e-4
@@ -156,6 +158,8 @@ def _identity(session: Session, key: Key, side: str, kind: str, step: str, **det
 
 def _solid_item(identity: FileIdentity, mesh: Mesh, fmt: str) -> _Item:
     details = {**identity.details, "triangles": len(mesh.faces), "volume_mm3": round(volume(mesh), 3)}
+    if fmt in _UNIT_OF_FORMAT:
+        details["unit"] = _UNIT_OF_FORMAT[fmt]
     whole = FileIdentity(
         identity.case, identity.side, identity.kind, identity.step, identity.fingerprint, identity.approval, details
     )

@@ -1,4 +1,4 @@
-"""Mesh files: read STL, PLY, OBJ; write them in LPS millimetres, atomically, the same bytes for the same mesh.
+"""Mesh files: read and write STL, PLY, OBJ, 3MF, GLB: LPS, atomically, the same bytes for the same mesh.
 
 Whether a mesh can be a bone is not asked here (``planning.imported_bone`` does); whether the file is a mesh is.
 """
@@ -6,25 +6,69 @@ Whether a mesh can be a bone is not asked here (``planning.imported_bone`` does)
 from __future__ import annotations
 
 import os
+import re
 import tempfile
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 import numpy as np
 
 from surgiplan_desktop.base.errors import InputDataError, UsageError
-from surgiplan_desktop.base.units import VERTEX_ROUNDING_MM
-from surgiplan_desktop.files.mesh_formats import STL_RECORD, MeshFormatError, Triangles, parse_obj, parse_ply, parse_stl
+from surgiplan_desktop.base.units import MM_PER_UNIT, VERTEX_ROUNDING_MM
+from surgiplan_desktop.files.mesh_3mf import make_3mf, parse_3mf
+from surgiplan_desktop.files.mesh_formats import (
+    STL_RECORD,
+    MeshFormatError,
+    Triangles,
+    comments,
+    joined,
+    parse_obj,
+    parse_ply,
+    parse_stl,
+)
+from surgiplan_desktop.files.mesh_glb import make_glb, parse_glb
 from surgiplan_desktop.model.mesh import Mesh
 
-_PARSERS: Final[dict[str, Callable[[bytes], Triangles]]] = {".stl": parse_stl, ".ply": parse_ply, ".obj": parse_obj}
+_PARSERS: Final[dict[str, Callable[[bytes], tuple[Triangles, str]]]] = {
+    ".stl": lambda data: (parse_stl(data), comments(data)),
+    ".ply": lambda data: (parse_ply(data), comments(data)),
+    ".obj": lambda data: (parse_obj(data), comments(data)),
+    ".3mf": parse_3mf,
+    ".glb": parse_glb,
+}
 MESH_ENDINGS: Final = tuple(_PARSERS)
+#: Formats whose standard says the unit, whatever their comments say.
+_UNIT_OF_FORMAT: Final = {".3mf": "mm", ".glb": "m"}
+#: What this program, 3D Slicer and others write into headers and comments.
+_SPACE: Final = re.compile(r"\bspace\s*=\s*(lps|ras)\b", re.IGNORECASE)
+_UNIT: Final = re.compile(r"\bunit\s*=\s*(mm|cm|m|inch)\b", re.IGNORECASE)
 _STL_HEADER_BYTES: Final = 80
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class MeshFile:
+    """A mesh as it stands in its file: own unit and space, and what the file says of them (None where it says nothing).
+
+    ``y_up`` marks a GLB that does not name its axes: by the standard of the format +y is up and +z forward.
+    """
+
+    mesh: Mesh
+    unit: str | None
+    space: str | None
+    y_up: bool = False
+
+
 def read_mesh(path: Path) -> Mesh:
-    """Read a mesh as it stands in the file: its own unit and space, vertices at one place joined, collapsed faces dropped.
+    """Read a mesh in millimetres where the file says its unit, as it stands otherwise; errors as :func:`read_mesh_file`."""
+    read = read_mesh_file(path)
+    factor = 1.0 if read.unit is None else MM_PER_UNIT[read.unit]
+    return read.mesh if factor == 1.0 else Mesh(read.mesh.vertices * factor, read.mesh.faces)
+
+
+def read_mesh_file(path: Path) -> MeshFile:
+    """Read a mesh with what its file says: vertices at one place joined, collapsed faces dropped.
 
     Raises
     ------
@@ -40,15 +84,24 @@ def read_mesh(path: Path) -> Mesh:
     if parser is None:
         raise InputDataError("mesh_format_unknown", file=path, ending=path.suffix or path.name)
     try:
-        vertices, faces = parser(path.read_bytes())
+        (vertices, faces), told = parser(path.read_bytes())
         if not len(faces) or not np.isfinite(vertices).all():
             raise MeshFormatError("no triangles" if not len(faces) else "a coordinate is not a finite number")
+        vertices, faces = joined(vertices, faces)
         kept = (faces != np.roll(faces, 1, axis=1)).all(axis=1)
-        return Mesh(vertices, faces[kept])
+        mesh = Mesh(vertices, faces[kept])
     except OSError as error:
         raise InputDataError("unreadable_file", file=path, detail=repr(error)) from error
     except ValueError as error:
         raise InputDataError("not_a_mesh", file=path, detail=str(error)) from error
+    unit, space = _UNIT.search(told), _SPACE.search(told)
+    known = _UNIT_OF_FORMAT.get(path.suffix.lower())
+    return MeshFile(
+        mesh=mesh,
+        unit=known or (unit.group(1).lower() if unit else None),
+        space=space.group(1).lower() if space else None,
+        y_up=path.suffix.lower() == ".glb" and space is None,
+    )
 
 
 def write_stl(path: Path, mesh: Mesh, header: str) -> None:
@@ -90,6 +143,18 @@ def write_obj(path: Path, mesh: Mesh, comment: str) -> None:
     lines += [f"v {x:.4f} {y:.4f} {z:.4f}" for x, y, z in ordered.vertices.tolist()]
     lines += [f"f {a} {b} {c}" for a, b, c in (ordered.faces + 1).tolist()]
     write_atomic(path, ("\n".join(lines) + "\n").encode("ascii"))
+
+
+def write_3mf(path: Path, mesh: Mesh, title: str) -> None:
+    """Write a 3MF: LPS, unit millimetre said in the file, four decimals, canonical order."""
+    ordered = canonical(mesh)
+    write_atomic(path, make_3mf((ordered.vertices, ordered.faces), title))
+
+
+def write_glb(path: Path, mesh: Mesh, title: str) -> None:
+    """Write a GLB: metres by the format's standard, the axes of LPS, canonical order."""
+    ordered = canonical(mesh)
+    write_atomic(path, make_glb((ordered.vertices, ordered.faces), title))
 
 
 def canonical(mesh: Mesh) -> Mesh:

@@ -1,4 +1,4 @@
-"""What STL, PLY and OBJ bytes mean: triangles as arrays. Knows formats only, nothing of bones, units or spaces."""
+"""What STL, PLY and OBJ bytes mean: triangles as arrays, and what their comments say. Knows formats only, nothing of bones."""
 
 from __future__ import annotations
 
@@ -32,7 +32,8 @@ def parse_stl(data: bytes) -> Triangles:
         corners = _ascii_corners(data)
     else:
         raise MeshFormatError(f"{len(data)} bytes do not hold the {max(count, 0)} triangles that the header promises")
-    return _welded(corners.reshape(-1, 3))
+    points = corners.reshape(-1, 3)
+    return joined(points, np.arange(len(points), dtype=np.int32).reshape(-1, 3))
 
 
 def _ascii_corners(data: bytes) -> FloatArray:
@@ -46,14 +47,29 @@ def _ascii_corners(data: bytes) -> FloatArray:
         raise MeshFormatError(str(error)) from error
 
 
-def _welded(points: FloatArray) -> Triangles:
-    points = points + 0.0  # -0.0 and 0.0 are one place
+def joined(points: FloatArray, faces: IntArray) -> Triangles:
+    """Join vertices at exactly one place: many programs repeat a vertex for each face or normal it has."""
+    points = points + 0.0
     order = np.lexsort((points[:, 2], points[:, 1], points[:, 0]))
     ordered = points[order]
     new = np.r_[True, (np.diff(ordered, axis=0) != 0).any(axis=1)] if len(points) else np.zeros(0, dtype=bool)
+    if new.all():
+        return points, faces
     index = np.empty(len(points), dtype=np.int32)
     index[order] = np.cumsum(new) - 1
-    return ordered[new], index.reshape(-1, 3)
+    return ordered[new], index[faces]
+
+
+def comments(data: bytes) -> str:
+    """Return what a STL header, or the comments of a PLY or OBJ, say; at most their first 4096 bytes."""
+    start = data[:4096]
+    if start.startswith(b"ply"):
+        lines = start.split(b"end_header")[0].splitlines()
+        return " ".join(line[8:].decode("latin-1") for line in lines if line.startswith(b"comment "))
+    if start.lstrip()[:5].lower() == b"solid" or len(data) < 84 or start.lstrip()[:1] in (b"#", b"v", b"o", b"g"):
+        lines = start.splitlines()
+        return " ".join(line.decode("latin-1") for line in lines if line[:1] == b"#" or line.lstrip()[:5].lower() == b"solid")
+    return start[:80].decode("latin-1").strip(" \0")
 
 
 def parse_obj(data: bytes) -> Triangles:

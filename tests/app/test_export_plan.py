@@ -25,7 +25,7 @@ from tests.helpers.guide_session import guide_session
 export = partial(export_plan.export, mesh_only_acknowledged=True)
 
 
-@pytest.mark.parametrize("fmt", ["stl", "ply", "obj"])
+@pytest.mark.parametrize("fmt", ["stl", "3mf", "ply", "obj", "glb"])
 def test_guide_comes_back_from_its_file_with_a_sidecar(tmp_path: Path, fmt: str) -> None:
     with guide_session(tmp_path / "user") as session:
         body, sidecar = export(session, "guide", fmt, tmp_path / "out")
@@ -36,7 +36,7 @@ def test_guide_comes_back_from_its_file_with_a_sidecar(tmp_path: Path, fmt: str)
     assert volume(read) == pytest.approx(volume(guide.mesh), rel=1e-6)
     data = json.loads(sidecar.read_text())
     assert (data["unit"], data["space"], data["side"], data["case"], data["approval"]) == (
-        "mm",
+        "m" if fmt == "glb" else "mm",
         "LPS",
         "right",
         "K7QX2M",
@@ -127,7 +127,7 @@ def test_a_file_that_does_not_read_back_is_not_kept(tmp_path: Path, monkeypatch:
 
 @pytest.mark.parametrize(
     ("what", "fmt", "message"),
-    [("guide", "3mf", "not_in_this_version"), ("labels", "stl", "export_format"), ("guide", "nifti", "export_format"),
+    [("labels", "dicom-seg", "not_in_this_version"), ("labels", "stl", "export_format"), ("guide", "nifti", "export_format"),
      ("labels", "nifti", "export_nothing"), ("implants", "stl", "export_nothing")],
 )  # fmt: skip
 def test_what_cannot_be_exported_is_refused(tmp_path: Path, what: str, fmt: str, message: str) -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import struct
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -10,7 +12,16 @@ import numpy as np
 import pytest
 
 from surgiplan_desktop.base.errors import InputDataError, UsageError
-from surgiplan_desktop.files.mesh_files import canonical, read_mesh, write_obj, write_ply, write_stl
+from surgiplan_desktop.files.mesh_files import (
+    canonical,
+    read_mesh,
+    read_mesh_file,
+    write_3mf,
+    write_glb,
+    write_obj,
+    write_ply,
+    write_stl,
+)
 from surgiplan_desktop.model.mesh import Mesh
 
 BOX_FACES = np.array(
@@ -37,7 +48,13 @@ def box(size: tuple[float, float, float] = (30.0, 40.0, 350.0), at: tuple[float,
     return Mesh(corners * size + at, BOX_FACES)
 
 
-WRITERS: dict[str, Callable[[Path, Mesh, str], None]] = {".stl": write_stl, ".ply": write_ply, ".obj": write_obj}
+WRITERS: dict[str, Callable[[Path, Mesh, str], None]] = {
+    ".stl": write_stl,
+    ".ply": write_ply,
+    ".obj": write_obj,
+    ".3mf": write_3mf,
+    ".glb": write_glb,
+}
 
 
 @pytest.mark.parametrize(("ending", "write"), WRITERS.items(), ids=WRITERS)
@@ -132,6 +149,8 @@ def test_an_ascii_ply_and_an_obj_with_relative_indices_are_read(tmp_path: Path) 
         ("wild.obj", b"v 0 0 0\nv 1 0 0\nv 0 1 0\nf 1 2 9\n"),
         ("points.obj", b"v 0 0 0\nv 1 0 0\n"),
         ("text.ply", b"this is no mesh"),
+        ("text.3mf", b"this is no mesh"),
+        ("text.glb", b"this is no mesh"),
         ("cut.ply", b"ply\nformat binary_little_endian 1.0\nelement vertex 9\nproperty float x\nend_header\n\0\0"),
     ],
 )
@@ -158,3 +177,111 @@ def test_a_folder_that_cannot_be_written_is_told_and_nothing_stays(tmp_path: Pat
     with pytest.raises(UsageError, match="output_not_writable"):
         write_stl(tmp_path / "box.stl", box(), "x")
     assert sorted(path.name for path in tmp_path.iterdir()) == ["box.stl", "file"]
+
+
+def archive(path: Path, files: dict[str, str]) -> Path:
+    with zipfile.ZipFile(path, "w") as target:
+        for name, content in files.items():
+            target.writestr(name, content)
+    return path
+
+
+TRIANGLES = (
+    '<mesh><vertices><vertex x="0" y="0" z="0"/><vertex x="1" y="0" z="0"/><vertex x="0" y="1" z="0"/><vertex x="0" y="0" z="1"/>'
+    '</vertices><triangles><triangle v1="0" v2="2" v3="1"/><triangle v1="0" v2="1" v3="3"/><triangle v1="1" v2="2" v3="3"/>'
+    '<triangle v1="0" v2="3" v3="2"/></triangles></mesh>'
+)
+NAMES = (
+    'xmlns="http://schemas.microsoft.com/3dmanufacturing/core/2015/02" '
+    'xmlns:p="http://schemas.microsoft.com/3dmanufacturing/production/2015/06"'
+)
+
+
+@pytest.mark.parametrize(("unit", "factor"), [("micron", 1e-3), ("inch", 25.4), ("meter", 1000.0), ("", 1.0)])
+def test_a_3mf_of_components_in_its_own_unit_and_places(tmp_path: Path, unit: str, factor: float) -> None:
+    said = f'unit="{unit}"' if unit else ""
+    root = (
+        f'<model {said} {NAMES}><resources><object id="2"><components><component objectid="7" p:path="/3D/part.model" '
+        'transform="0 1 0 -1 0 0 0 0 1 5 0 0"/></components></object></resources>'
+        '<build><item objectid="2" transform="1 0 0 0 1 0 0 0 1 0 0 100"/></build></model>'
+    )
+    part = f'<model {NAMES}><resources><object id="7">{TRIANGLES}</object></resources><build/></model>'
+    read = read_mesh_file(archive(tmp_path / "a.3mf", {"3D/3dmodel.model": root, "3D/part.model": part}))
+    assert read.unit == "mm"
+    # row vectors: x goes to +y, y to -x, then 5 along x and 100 along z
+    expected = np.array([[5, 0, 100], [5, 1, 100], [4, 0, 100], [5, 0, 101]]) * factor
+    np.testing.assert_allclose(np.sort(read.mesh.vertices, axis=0), np.sort(expected, axis=0), atol=1e-12)
+    assert len(read.mesh.faces) == 4
+
+
+def model(resources: str, build: str = '<item objectid="1"/>', said: str = "") -> str:
+    return f"<model {said} {NAMES}><resources>{resources}</resources><build>{build}</build></model>"
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "<!DOCTYPE a [<!ENTITY b 'x'>]><model/>",
+        model("", ""),
+        model(""),
+        model(f'<object id="1">{TRIANGLES}</object>', said='unit="furlong"'),
+        model('<object id="1"><components><component objectid="1"/></components></object>'),
+        model(f'<object id="1">{TRIANGLES.replace("v3", "v9", 1)}</object>'),
+    ],
+)
+def test_a_3mf_whose_parts_do_not_fit_is_refused(tmp_path: Path, content: str) -> None:
+    with pytest.raises(InputDataError, match="not_a_mesh"):
+        read_mesh(archive(tmp_path / "a.3mf", {"3D/3dmodel.model": content}))
+
+
+def test_a_glb_of_another_program_is_placed_by_its_nodes(tmp_path: Path) -> None:
+    write_glb(tmp_path / "a.glb", box((1, 2, 3), (0, 0, 0)), "x")
+    data = (tmp_path / "a.glb").read_bytes()
+    (size,) = struct.unpack_from("<I", data, 12)
+    document = json.loads(data[20 : 20 + size])
+    del document["asset"]["extras"]
+    document["nodes"] = [
+        {"children": [1], "translation": [0, 0, 0.5], "scale": [2, 2, 2]},
+        {"mesh": 0, "rotation": [0, 0, np.sqrt(0.5), np.sqrt(0.5)]},
+    ]
+    text = json.dumps(document).encode()
+    text += b" " * (-len(text) % 4)
+    rest = data[20 + size :]
+    path = tmp_path / "b.glb"
+    path.write_bytes(struct.pack("<4sIIII", b"glTF", 2, 20 + len(text) + len(rest), len(text), 0x4E4F534A) + text + rest)
+    read = read_mesh_file(path)
+    assert (read.unit, read.space, read.y_up) == ("m", None, True)
+    # a quarter turn about z, twice as large, half a metre up
+    np.testing.assert_allclose(read_mesh(path).vertices.min(axis=0), [-4, 0, 500], atol=1e-4)
+    np.testing.assert_allclose(read_mesh(path).vertices.max(axis=0), [0, 2, 506], atol=1e-4)
+
+
+def test_what_files_say_of_unit_and_space(tmp_path: Path) -> None:
+    for ending, write in WRITERS.items():
+        write(tmp_path / f"a{ending}", box(), "SurgiPlan tibia unit=mm space=RAS")
+        read = read_mesh_file(tmp_path / f"a{ending}")
+        assert (read.unit, read.space) == (("m", "lps") if ending == ".glb" else ("mm", "ras"))
+        if ending != ".3mf" and ending != ".glb":
+            write(tmp_path / f"b{ending}", box(), "from somewhere")
+            assert read_mesh_file(tmp_path / f"b{ending}").unit is None
+    write_stl(tmp_path / "slicer.stl", box(), "3D Slicer output. SPACE=LPS")
+    assert read_mesh_file(tmp_path / "slicer.stl").space == "lps"
+
+
+@pytest.mark.parametrize("ending", [".3mf", ".glb"])
+def test_cut_archives_and_scenes_raise_nothing_else(tmp_path: Path, ending: str) -> None:
+    path = tmp_path / f"a{ending}"
+    WRITERS[ending](path, box(), "x")
+    whole = path.read_bytes()
+    for length in range(0, len(whole), 37):
+        path.write_bytes(whole[:length])
+        with pytest.raises(InputDataError, match="not_a_mesh"):
+            read_mesh(path)
+
+
+def test_repeated_vertices_are_joined(tmp_path: Path) -> None:
+    corners = box().vertices[BOX_FACES].reshape(-1, 3)
+    lines = [f"v {x} {y} {z}" for x, y, z in corners.tolist()]
+    lines += [f"f {n + 1} {n + 2} {n + 3}" for n in range(0, len(corners), 3)]
+    (tmp_path / "a.obj").write_text("\n".join(lines))
+    assert len(read_mesh(tmp_path / "a.obj").vertices) == 8

@@ -18,7 +18,7 @@ def _add_arguments(parser: argparse.ArgumentParser) -> None:
         "-f",
         "--format",
         choices=(*MESH_FORMATS, *LABEL_FORMATS, *LATER_FORMATS),
-        help="stl (default), ply, obj; nifti (default for labels), nrrd",
+        help="stl (default), 3mf, obj, ply, glb (metres by its standard); nifti (default for labels), nrrd",
     )
     parser.add_argument("-o", "--output", metavar="DIR", type=Path, required=True, help="the folder for the files")
     parser.add_argument(
