@@ -149,7 +149,8 @@ def witnesses(case: Case, side: Side, landmarks: Landmarks | None = None) -> tup
     position: tuple[Side, ...] = ()
     if landmarks is not None:
         position = _beside(landmarks) if known.placed else (side,) if len(known.legs) == 2 else ()
-    handed = (side,) if has_leg and len(known.legs) == 1 and not guessed else ()
+    alone = has_leg and len(known.legs) == 1 and not guessed
+    handed = (side,) if alone or (landmarks is not None and _fibular_side(landmarks) is side) else ()
     told: dict[WitnessKind, tuple[Side, ...]] = {
         "request": () if known.requested is None else (known.requested,),
         "tags": known.tagged,
@@ -313,6 +314,16 @@ def front_turn_deg(landmarks: Landmarks) -> float | None:
     if float(np.linalg.norm(front)) < 0.5:
         return None
     return float(np.degrees(np.arccos(np.clip(-front[1] / np.linalg.norm(front), -1.0, 1.0))))
+
+
+def _fibular_side(landmarks: Landmarks) -> Side | None:
+    """Return the side whose fibula lies where this one does, seen from knee, tuberosity and ankle; None without them."""
+    points = [landmarks.point(name) for name in ("tibial_knee_centre", "ankle_centre", "tibial_tuberosity", "fibular_head_tip")]
+    if any(point is None for point in points):
+        return None
+    knee, ankle, tuberosity, fibula = np.array(points, dtype=np.float64)
+    lateral = float(np.cross(tuberosity - knee, knee - ankle) @ (fibula - knee))
+    return Side.RIGHT if lateral > 0.0 else Side.LEFT
 
 
 def _middle(landmarks: Landmarks, names: Sequence[str]) -> FloatArray | None:

@@ -178,6 +178,16 @@ def test_a_scan_of_both_legs_with_both_tags_contradicts_neither() -> None:
     assert statements(case(tag="L", bones=legs)) == {"tags:left": True}
 
 
+@pytest.mark.parametrize("side", list(Side))
+def test_one_of_two_legs_says_its_side_by_its_fibula(side: Side) -> None:
+    legs = (TIBIA, BoneId(Side.LEFT, BoneName.TIBIA))
+    points = {"tibial_knee_centre": (0, 0, 0), "ankle_centre": (0, 0, -350), "tibial_tuberosity": (2, -25, -35)}
+    points["fibular_head_tip"] = (-38 * side.sign, 15, -10)
+    items = {name: LandmarkEstimate(name, np.array(point, dtype=float), "auto") for name, point in points.items()}
+    says = {item.kind: item.says for item in witnesses(case(bones=legs, request=None), side, Landmarks(side, items))}
+    assert says["handedness"] == (side,)
+
+
 def test_a_guess_needs_a_request() -> None:
     guess = (Finding("side_uncertain", "fail", (("side", "right"),)),)
     of = case(request=None, findings=guess)
