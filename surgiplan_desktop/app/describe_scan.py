@@ -6,8 +6,10 @@ from pathlib import Path
 
 from surgiplan_desktop.app.texts import Texts
 from surgiplan_desktop.imaging.dicom_scan import ScanResult, Series
+from surgiplan_desktop.imaging.repair_plan import RepairPlan
 from surgiplan_desktop.imaging.sources import Sources
 from surgiplan_desktop.imaging.volume_files import volume_info
+from surgiplan_desktop.model.study import Repair
 
 
 def scan_data(result: ScanResult, texts: Texts) -> dict[str, object]:
@@ -62,6 +64,25 @@ def scan_lines(result: ScanResult, texts: Texts) -> tuple[str, ...]:
     return tuple(lines)
 
 
+def repair_words(plan: RepairPlan, texts: Texts) -> str:
+    """Say in a sentence what would be done to the series."""
+    return texts.text(f"ui.repair_{plan.kind}", **dict(plan.parameters))
+
+
+def repaired_words(repair: Repair, texts: Texts) -> str:
+    """Say in a sentence what was done to a block, and the error that it left."""
+    return texts.text(f"ui.repaired_{repair.kind}", **dict(repair.parameters))
+
+
+def proposal_words(series: Series, texts: Texts) -> str:
+    """Say why a series is proposed; empty where it is not."""
+    return _reasons(series, texts) if series.proposed else ""
+
+
+def _reasons(series: Series, texts: Texts) -> str:
+    return ", ".join(texts.text(f"label.series_{reason}") for reason in series.reason)
+
+
 def _details(series: Series, texts: Texts) -> list[str]:
     spacing = " x ".join("?" if value is None else f"{value:.4g}" for value in series.spacing_mm)
     size = f"{series.first.columns} x {series.first.rows}"
@@ -69,6 +90,10 @@ def _details(series: Series, texts: Texts) -> list[str]:
     lines += [f"{finding.code}: {texts.finding(finding)}" for finding in series.findings]
     if len(series.blocks) > 1:
         lines += [texts.text("ui.scan_block", low=low, high=high) for low, high in reversed(series.heights_mm)]
+    lines += [texts.text("ui.scan_repair", repair=repair_words(repair, texts)) for repair in series.repairs]
+    if series.reason:
+        told = "ui.scan_proposed" if series.proposed else "ui.scan_not_proposed"
+        lines.append(texts.text(told, reasons=_reasons(series, texts)))
     if series.linked:
         lines.append(texts.text("ui.scan_linked", uids=", ".join(series.linked)))
     return lines
@@ -93,4 +118,10 @@ def _series_data(series: Series, sources: Sources, texts: Texts) -> dict[str, ob
             for block, (low, high) in zip(series.blocks, series.heights_mm, strict=True)
         ],
         "linked": list(series.linked),
+        "proposed": series.proposed,
+        "reason": list(series.reason),
+        "repairs": [
+            {"kind": item.kind, "text": repair_words(item, texts), "files": [sources.full_name(name) for name in item.files]}
+            for item in series.repairs
+        ],
     }

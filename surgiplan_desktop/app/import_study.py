@@ -6,10 +6,12 @@ into the store, ``put_in_case`` is the one edit. The first three may run in a jo
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NoReturn
+
+import numpy as np
 
 from surgiplan_desktop.app.case_code import case_code
 from surgiplan_desktop.app.session import Session
@@ -17,15 +19,21 @@ from surgiplan_desktop.base.errors import InputDataError, UsageError
 from surgiplan_desktop.base.progress import SILENT, PartOfProgress, Progress
 from surgiplan_desktop.base.spaces import Affine
 from surgiplan_desktop.files.asset_store import AssetStore
-from surgiplan_desktop.imaging.dicom_blocks import BlockPlan, best_series, plan_blocks
-from surgiplan_desktop.imaging.dicom_read import read_block
+from surgiplan_desktop.imaging.best_series import best_series
+from surgiplan_desktop.imaging.dicom_blocks import BlockPlan, plan_blocks
+from surgiplan_desktop.imaging.dicom_read import read_slice
 from surgiplan_desktop.imaging.dicom_scan import ScanResult, Series, scan_folder
+from surgiplan_desktop.imaging.repair import read_repaired
+from surgiplan_desktop.imaging.repair_plan import RepairLimits, RepairPlan
+from surgiplan_desktop.imaging.slice_stack import directions_of
 from surgiplan_desktop.imaging.sources import Sources
+from surgiplan_desktop.imaging.splitting import has_directions
 from surgiplan_desktop.imaging.volume_files import VolumeKind, read_volume_file, volume_kind
 from surgiplan_desktop.model.case import Case, Intake
 from surgiplan_desktop.model.edits import set_intake, set_study
 from surgiplan_desktop.model.images import Volume
-from surgiplan_desktop.model.study import Finding, Matrix, SeriesOrigin, Study, VolumeBlock
+from surgiplan_desktop.model.study import Finding, Matrix, Repair, Scout, SeriesOrigin, Study, VolumeBlock
+from surgiplan_desktop.planning.limits import default_limits
 from surgiplan_desktop.planning.sides import sides_of_blocks
 
 #: The finding that is told first when a series cannot be taken: what nothing helps against before what could be repaired.
@@ -33,7 +41,7 @@ _WORST_FIRST: Final = (
     "identity_conflict", "not_ct", "secondary_capture", "film", "localizer", "colour", "multiframe", "no_position",
     "bad_spacing", "tilt", "uneven", "missing_slices", "duplicate_position", "duplicate_uid", "truncated",
 )  # fmt: skip
-_TELLING_REASONS: Final = ("truncated", "unreadable", "no_image", "not_dicom")
+_TELLING_REASONS: Final = ("unsafe", "truncated", "unreadable", "missing", "no_image", "archive", "not_dicom")
 _SCANNING_SHARE: Final = 0.4
 
 
@@ -46,11 +54,23 @@ class LoadedStudy:
     series: tuple[str, ...] = ()
     left_out: tuple[str, ...] = ()
     findings: tuple[Finding, ...] = ()
+    scouts: tuple[Scout, ...] = ()
+
+
+def repair_limits() -> RepairLimits:
+    """Return how far a repair may go, from the table of limits."""
+    limits = default_limits()
+    return RepairLimits(
+        missing_slices=int(limits["repair.missing_slices"]),
+        gap_mm=limits["repair.gap_mm"],
+        tilt_deg=limits["repair.tilt_deg"],
+        sideways_mm=limits["repair.sideways_mm"],
+    )
 
 
 def scan(path: Path, *, progress: Progress = SILENT) -> ScanResult:
-    """Scan a folder tree, zip, DICOMDIR or file for DICOM series; InputDataError ``not_found``."""
-    return scan_folder(path, progress=progress)
+    """Scan a folder tree, zip, DICOMDIR or file for DICOM series; errors as :func:`scan_folder`."""
+    return scan_folder(path, limits=repair_limits(), progress=progress)
 
 
 def nothing_found(result: ScanResult) -> InputDataError | None:
@@ -71,15 +91,15 @@ def nothing_found(result: ScanResult) -> InputDataError | None:
 def choose(result: ScanResult, uids: Sequence[str] = (), *, accept_repair: bool = False) -> tuple[Series, ...]:
     """Pick the series that are imported together.
 
-    Without ``uids``: all series with verdict ok of the one study and frame of reference, without second pictures of a region.
+    Without ``uids``: all series with verdict ok of the one study and frame of reference, without second pictures of a region;
+    with ``accept_repair`` also those that can be repaired, where no sound one shows the region.
 
     Raises
     ------
     UsageError
         ``several_studies`` (with the list), ``several_frames``, ``unknown_series``, ``series_not_together``.
     InputDataError
-        Nothing there at all (see :func:`nothing_found`), ``refused_<finding code>`` naming the first file concerned, or
-        ``repair_not_in_this_version``.
+        Nothing there at all (see :func:`nothing_found`), or ``refused_<finding code>`` naming the first file concerned.
     """
     nothing = nothing_found(result)
     if nothing is not None:
@@ -87,23 +107,25 @@ def choose(result: ScanResult, uids: Sequence[str] = (), *, accept_repair: bool 
     if uids:
         chosen = _named(result, uids)
         for series in chosen:
-            _refuse(result, series, accept_repair)
+            if series.verdict != "ok" and not (accept_repair and series.verdict == "repairable"):
+                _refuse(result, series)
         return chosen
     images = [series for series in result.series if _is_ct(series)]
     if not images:
-        _refuse(result, max(result.series, key=lambda series: series.slices), accept_repair)
+        _refuse(result, max(result.series, key=lambda series: series.slices))
     if len({series.identity for series in images}) > 1:
         raise UsageError("several_studies", file=result.path, listing=_listing(images), count=len(images))
-    usable = [series for series in images if series.verdict == "ok"]
+    taken = ("ok", "repairable") if accept_repair else ("ok",)
+    usable = [series for series in images if series.verdict in taken]
     if not usable:
-        _refuse(result, max(images, key=lambda series: (series.verdict == "repairable", series.slices)), accept_repair)
-    if len({series.first.frame_uid for series in usable}) > 1:
+        _refuse(result, max(images, key=lambda series: (series.verdict == "repairable", series.slices)))
+    if len({series.frame for series in usable}) > 1:
         raise UsageError("several_frames", file=result.path, listing=_listing(usable), count=len(usable))
     return best_series(usable)
 
 
 def load(result: ScanResult, series: Sequence[Series], store: AssetStore, *, progress: Progress = SILENT) -> LoadedStudy:
-    """Read the series block by block into the store; only one block is in memory at a time.
+    """Read the series block by block into the store, repaired where :func:`choose` let them through; one block at a time.
 
     Raises
     ------
@@ -117,12 +139,15 @@ def load(result: ScanResult, series: Sequence[Series], store: AssetStore, *, pro
     with Sources(result.path) as sources:
         for plan in plans:
             part = PartOfProgress(progress, done / total, (done + len(plan.slices)) / total)
-            blocks.append(_stored(read_block(sources, plan, progress=part), _origin(plan, series), store))
+            consented = [repair for item in series if item.uid in plan.series_uids for repair in item.repairs]
+            volume, repairs = read_repaired(sources, plan, consented, progress=part)
+            blocks.append(_stored(volume, _origin(plan, series, repairs), store))
             done += len(plan.slices)
+        scouts = tuple(_scouts(result, series[0], sources, store))
     taken = tuple(item.uid for item in series)
     left_out = tuple(item.uid for item in result.series if item.uid not in taken and _is_ct(item))
-    findings = tuple(dict.fromkeys(_nameless(finding) for item in series for finding in item.findings))
-    return LoadedStudy(tuple(blocks), _code(blocks), taken, left_out, findings)
+    findings = tuple(dict.fromkeys(_told_after(finding, item.repairs) for item in series for finding in item.findings))
+    return LoadedStudy(tuple(blocks), _code(blocks), taken, left_out, findings, scouts)
 
 
 def load_volume_file(path: Path, kind: VolumeKind, store: AssetStore, *, progress: Progress = SILENT) -> LoadedStudy:
@@ -139,7 +164,7 @@ def put_in_case(session: Session, loaded: LoadedStudy, intake: Intake) -> Loaded
     )
 
     def edit(case: Case) -> Case:
-        return set_study(set_intake(case, intake), Study(blocks), loaded.code)
+        return set_study(set_intake(case, intake), Study(blocks, loaded.scouts), loaded.code)
 
     session.apply("Import study", edit)
     return replace(loaded, blocks=blocks, findings=(*loaded.findings, *conflicts))
@@ -193,22 +218,20 @@ def _named(result: ScanResult, uids: Sequence[str]) -> tuple[Series, ...]:
         if uid not in by_uid:
             raise UsageError("unknown_series", uid=uid, listing=_listing(result.series))
     chosen = tuple(by_uid[uid] for uid in dict.fromkeys(uids))
-    if len({(series.identity, series.first.frame_uid) for series in chosen}) > 1:
+    if len({(series.identity, series.frame) for series in chosen}) > 1:
         raise UsageError("series_not_together", file=result.path)
     return chosen
 
 
-def _refuse(result: ScanResult, series: Series, accept_repair: bool) -> None:
-    """Raise what keeps a series from being taken; nothing when its verdict is ok."""
-    if series.verdict == "ok":
-        return
-    worst = min(
-        (finding for finding in series.findings if finding.code in _WORST_FIRST), key=lambda item: _WORST_FIRST.index(item.code)
-    )
+def _refuse(result: ScanResult, series: Series) -> NoReturn:
+    """Raise what keeps a series from being taken."""
+    wrong = [
+        item for item in series.findings if item.code in _WORST_FIRST and (item.severity != "note" or item.code == "localizer")
+    ]
+    mended = {repair.kind for repair in series.repairs} if series.verdict == "refused" else set()
+    worst = min(wrong, key=lambda item: (item.code in mended, _WORST_FIRST.index(item.code)))
     with Sources(result.path) as sources:
         name = sources.full_name(worst.files[0]) if worst.files else str(result.path.absolute())
-    if accept_repair and series.verdict == "repairable":
-        raise InputDataError("repair_not_in_this_version", file=name, code=worst.code)
     parameters: dict[str, Any] = dict(worst.parameters)
     raise InputDataError(f"refused_{worst.code}", file=name, **parameters)
 
@@ -231,16 +254,36 @@ def _code(blocks: Sequence[VolumeBlock]) -> str:
     return case_code(*(f"{block.voxels} {block.affine}" for block in blocks))
 
 
-def _nameless(finding: Finding) -> Finding:
-    """Drop the file names: they may hold the patient's name, and a case keeps none."""
-    return replace(finding, files=())
+def _scouts(result: ScanResult, taken: Series, sources: Sources, store: AssetStore) -> Iterator[Scout]:
+    """Yield the localizers of the same patient, study and frame of reference; one that cannot be read is left out."""
+    for series in result.series:
+        if series.identity != taken.identity or series.frame != taken.frame:
+            continue
+        for header in series.headers if any(item.code == "localizer" for item in series.findings) else ():
+            if header.position is None or header.pixel_spacing is None or not has_directions(header):
+                continue
+            try:
+                pixels = read_slice(sources, header)
+            except InputDataError:
+                continue
+            row, column = directions_of(header)
+            between_rows, between_columns = header.pixel_spacing
+            axes = np.column_stack([np.cross(row, column), column * between_rows, row * between_columns])
+            affine = Affine.from_parts(axes, np.array(header.position))
+            size = (header.rows, header.columns)
+            yield Scout(store.put(np.ascontiguousarray(pixels)), _rows(affine), size, series.uid, series.description)
 
 
-def _origin(plan: BlockPlan, series: Sequence[Series]) -> SeriesOrigin:
+def _told_after(finding: Finding, repairs: Sequence[RepairPlan]) -> Finding:
+    """Return a finding as the case keeps it: without file names, which may hold the patient's; a warning once it is repaired."""
+    mended = any(repair.kind == finding.code for repair in repairs)
+    return replace(finding, files=(), severity="warn" if mended else finding.severity)
+
+
+def _origin(plan: BlockPlan, series: Sequence[Series], repairs: tuple[Repair, ...]) -> SeriesOrigin:
     first = plan.slices[0]
-    findings = tuple(
-        dict.fromkeys(_nameless(finding) for item in series if item.uid in plan.series_uids for finding in item.findings)
-    )
+    told = (_told_after(finding, item.repairs) for item in series if item.uid in plan.series_uids for finding in item.findings)
+    findings = tuple(dict.fromkeys(told))
     return SeriesOrigin(
         kind="dicom",
         series_uids=plan.series_uids,
@@ -253,4 +296,8 @@ def _origin(plan: BlockPlan, series: Sequence[Series]) -> SeriesOrigin:
         laterality=first.laterality,
         acquired=first.acquired,
         findings=findings,
+        repairs=repairs,
+        patient_age_years=first.age_years,
+        transfer_syntax=first.transfer_syntax,
+        body_part=first.body_part,
     )

@@ -1,4 +1,4 @@
-"""Choose the series of one study that are imported together, and lay them out as blocks, proximal first.
+"""Lay the series of one study that are imported together out as blocks, proximal first.
 
 Series that continue each other become one volume; what lies apart stays apart, never interpolated across (clinical.md A.4).
 """
@@ -8,20 +8,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import product
-from typing import Final
 
 import numpy as np
 
 from surgiplan_desktop.base.arrays import FloatArray
 from surgiplan_desktop.base.spaces import Affine
 from surgiplan_desktop.imaging.dicom_header import SliceHeader
-from surgiplan_desktop.imaging.dicom_scan import Series
+from surgiplan_desktop.imaging.series import Series
 from surgiplan_desktop.imaging.slice_stack import block_affine, stack_slices
-
-#: Two series that share more than this part of the smaller one's box show the same region: the better one is taken.
-SAME_REGION: Final = 0.5
-#: Thicker series are taken only where no thinner one shows the region (practice.md 24: hip and ankle <= 3 mm).
-THIN_MM: Final = 3.0
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -45,21 +39,6 @@ class BlockPlan:
         return np.array([placed.min(axis=0), placed.max(axis=0)])
 
 
-def best_series(candidates: Sequence[Series]) -> tuple[Series, ...]:
-    """Take the series that together show most: large coverage first, then thin; leave out other pictures of the same region."""
-
-    def rank(series: Series) -> tuple[bool, float, float, str]:
-        spacing = series.spacing_mm[2] or 99.0
-        coverage = sum(float(np.ptp(plan.box_lps, axis=0).max()) for plan in _plans_of(series))
-        return spacing > THIN_MM, -round(coverage, -1), spacing, series.uid
-
-    taken: list[Series] = []
-    for series in sorted(candidates, key=rank):
-        if not any(_overlap(series, other) > SAME_REGION for other in taken):
-            taken.append(series)
-    return tuple(series for series in candidates if series in taken)
-
-
 def plan_blocks(series: Sequence[Series]) -> tuple[BlockPlan, ...]:
     """Lay the blocks of the series out: those that continue each other joined, ordered from proximal to distal.
 
@@ -68,7 +47,7 @@ def plan_blocks(series: Sequence[Series]) -> tuple[BlockPlan, ...]:
     ValueError
         A series has no readable geometry (its verdict is not ok).
     """
-    plans = [plan for item in series for plan in _plans_of(item)]
+    plans = [plan for item in series for plan in plans_of(item)]
     if not plans:
         raise ValueError("the series have no blocks")
     plans.sort(key=lambda plan: (-float(plan.box_lps[:, 2].mean()), plan.series_uids))
@@ -85,7 +64,8 @@ def plan_blocks(series: Sequence[Series]) -> tuple[BlockPlan, ...]:
     return tuple(joined)
 
 
-def _plans_of(series: Series) -> list[BlockPlan]:
+def plans_of(series: Series) -> list[BlockPlan]:
+    """Return the blocks of one series, those of a single slice left out."""
     return [BlockPlan(block, block_affine(block), (series.uid,)) for block in series.blocks if len(block) > 1]
 
 
@@ -101,14 +81,3 @@ def _joined(one: BlockPlan, other: BlockPlan) -> BlockPlan | None:
         return None
     uids = tuple(dict.fromkeys([*one.series_uids, *other.series_uids]))
     return BlockPlan(stack.blocks[0], block_affine(stack.blocks[0]), uids)
-
-
-def _overlap(one: Series, other: Series) -> float:
-    """Return the largest share of a block's box that lies in a block of the other series (of the smaller of the two)."""
-    shares = [0.0]
-    for mine, theirs in product(_plans_of(one), _plans_of(other)):
-        low, high = np.maximum(mine.box_lps[0], theirs.box_lps[0]), np.minimum(mine.box_lps[1], theirs.box_lps[1])
-        common = float(np.prod(np.clip(high - low, 0.0, None)))
-        smaller = min(float(np.prod(np.ptp(plan.box_lps, axis=0))) for plan in (mine, theirs))
-        shares.append(common / smaller if smaller > 0 else 0.0)
-    return max(shares)

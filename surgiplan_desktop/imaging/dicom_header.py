@@ -22,7 +22,7 @@ from surgiplan_desktop.imaging.deflated import inflated, is_deflated
 
 Triple = tuple[float, float, float]
 _T = TypeVar("_T")
-RejectReason = Literal["not_dicom", "truncated", "no_image", "unreadable"]
+RejectReason = Literal["not_dicom", "truncated", "no_image", "unreadable", "missing", "unsafe", "archive"]
 
 #: What images of one series may differ in when they show the same place twice: acquisitions, phases, energies, echoes.
 _SPLITTERS: Final = (

@@ -117,14 +117,23 @@ def test_two_frames_of_reference_are_a_question(tmp_path: Path) -> None:
         choose(scan(tmp_path))
 
 
-def test_a_repair_needs_consent_and_is_not_made_yet(tmp_path: Path) -> None:
+def test_a_repair_needs_consent_and_stays_with_the_case(session: Session, tmp_path: Path) -> None:
     paths = write_ct_series(slab(0.0, 12), tmp_path)
     paths[5].unlink()
     with pytest.raises(InputDataError, match="refused_missing_slices") as caught:
         choose(scan(tmp_path))
     assert caught.value.file == str(paths[4])
-    with pytest.raises(InputDataError, match="repair_not_in_this_version"):
-        choose(scan(tmp_path), accept_repair=True)
+    before = session.case
+    with pytest.raises(InputDataError, match="refused_missing_slices"):
+        import_study(session, tmp_path)
+    assert session.case is before
+    (block,) = import_study(session, tmp_path, accept_repair=True).blocks
+    (repair,) = block.origin.repairs
+    assert (repair.kind, repair.stretches) == ("missing_slices", ((5, 5),))
+    assert [(item.code, item.severity) for item in block.origin.findings] == [("missing_slices", "warn")]
+    expected = slab(0.0, 12).array.astype(float)
+    expected[5] = np.rint((expected[4] + expected[6]) / 2)
+    np.testing.assert_array_equal(session.store.load(block.voxels), expected)
 
 
 def test_the_tag_of_the_side_is_a_witness(session: Session, tmp_path: Path) -> None:

@@ -9,7 +9,8 @@ import pydicom
 import pytest
 
 from surgiplan_desktop.base.spaces import Affine, rotation_about
-from surgiplan_desktop.imaging.dicom_blocks import best_series, plan_blocks
+from surgiplan_desktop.imaging.best_series import best_series
+from surgiplan_desktop.imaging.dicom_blocks import plan_blocks
 from surgiplan_desktop.imaging.dicom_read import read_block
 from surgiplan_desktop.imaging.dicom_scan import ScanResult, scan_folder
 from surgiplan_desktop.imaging.dicom_write import derived_uid, write_ct_series

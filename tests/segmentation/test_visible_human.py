@@ -13,7 +13,8 @@ import trimesh
 from surgiplan_desktop.base.spaces import Affine
 from surgiplan_desktop.geometry.solid import is_solid
 from surgiplan_desktop.geometry.surface import bone_from_blocks
-from surgiplan_desktop.imaging.dicom_blocks import best_series, plan_blocks
+from surgiplan_desktop.imaging.best_series import best_series
+from surgiplan_desktop.imaging.dicom_blocks import plan_blocks
 from surgiplan_desktop.imaging.dicom_read import read_block
 from surgiplan_desktop.imaging.dicom_scan import scan_folder
 from surgiplan_desktop.imaging.sources import Sources

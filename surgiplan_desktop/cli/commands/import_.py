@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+from surgiplan_desktop.app.describe_scan import repaired_words
 from surgiplan_desktop.app.import_study import LoadedStudy, import_study
 from surgiplan_desktop.app.texts import Texts
 from surgiplan_desktop.base.spaces import Affine
@@ -71,9 +72,18 @@ def _data(loaded: LoadedStudy, output: Path, side: Side | None, texts: Texts) ->
                 "spacing_mm": [float(value) for value in Affine(np.array(block.affine)).spacing[::-1]],
                 "z_mm": list(_z_range(block)),
                 "series": list(block.origin.series_uids),
+                "repairs": [
+                    {
+                        "kind": item.kind,
+                        "text": repaired_words(item, texts),
+                        "stretches": [list(run) for run in item.stretches],
+                    }
+                    for item in block.origin.repairs
+                ],
             }
             for block in loaded.blocks
         ],
+        "scouts": len(loaded.scouts),
         "findings": [{"code": item.code, "severity": item.severity, "text": texts.finding(item)} for item in loaded.findings],
         "files": [str(output)],
     }
@@ -86,6 +96,13 @@ def _lines(loaded: LoadedStudy, texts: Texts) -> tuple[str, ...]:
         spacing = " x ".join(f"{value:.4g}" for value in Affine(np.array(block.affine)).spacing[::-1])
         low, high = _z_range(block)
         lines.append(texts.text("ui.import_block", number=number, size=size, spacing=spacing, low=low, high=high))
+    lines += [
+        texts.text("ui.import_repaired", number=number, repair=repaired_words(repair, texts))
+        for number, block in enumerate(loaded.blocks, start=1)
+        for repair in block.origin.repairs
+    ]
+    if loaded.scouts:
+        lines.append(texts.text("ui.import_scouts", count=len(loaded.scouts)))
     lines += [texts.text("ui.import_taken", uid=uid) for uid in loaded.series]
     lines += [texts.text("ui.import_left_out", uid=uid) for uid in loaded.left_out]
     lines += [f"{item.code}: {texts.finding(item)}" for item in loaded.findings]
