@@ -70,11 +70,11 @@ def resolution_data(item: SideResolution) -> dict[str, object]:
     }
 
 
-def hearing_lines(heard: SideHearing, texts: Texts) -> list[str]:
-    """Return a hearing as lines for a person."""
+def hearing_rows(heard: SideHearing, texts: Texts) -> list[tuple[str, str, str]]:
+    """Return a row for each witness: its name, what it says, and whether it agrees."""
     against = {item.kind for item in heard.contradictions}
     still = {item.kind for item in heard.open}
-    lines = [texts.text("ui.side_head", side=texts.text(f"ui.side_word_{heard.side}"))]
+    rows = []
     for item in heard.witnesses:
         state = (
             "contradicts"
@@ -87,8 +87,14 @@ def hearing_lines(heard: SideHearing, texts: Texts) -> list[str]:
         )
         if item.kind == "description" and item.says:
             state = "agrees" if item.says == (heard.side,) else "hint"
-        mark = texts.text(f"ui.side_state_{state}")
-        lines.append(texts.text("ui.side_row", name=witness_name(item, texts), says=witness_words(item, texts), state=mark))
+        rows.append((witness_name(item, texts), witness_words(item, texts), texts.text(f"ui.side_state_{state}")))
+    return rows
+
+
+def hearing_lines(heard: SideHearing, texts: Texts) -> list[str]:
+    """Return a hearing as lines for a person."""
+    lines = [texts.text("ui.side_head", side=texts.text(f"ui.side_word_{heard.side}"))]
+    lines += [texts.text("ui.side_row", name=name, says=says, state=state) for name, says, state in hearing_rows(heard, texts)]
     lines.append(texts.text(f"ui.side_diagnosis_{heard.diagnosis}"))
     if heard.resolution is not None:
         lines.append(resolution_words(heard.resolution, texts))

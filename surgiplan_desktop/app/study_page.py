@@ -17,12 +17,11 @@ from surgiplan_desktop.base.progress import SILENT, Progress
 from surgiplan_desktop.imaging.dicom_blocks import BlockPlan
 from surgiplan_desktop.imaging.dicom_header import SliceHeader
 from surgiplan_desktop.imaging.dicom_scan import ScanResult, Series, Verdict
+from surgiplan_desktop.imaging.film_dicom import FILM_MODALITIES
 from surgiplan_desktop.imaging.slice_stack import block_affine
 from surgiplan_desktop.imaging.sources import Sources
 from surgiplan_desktop.imaging.volume_files import VolumeKind
 
-#: Modalities of radiographs: attached as films, never read as volumes.
-_FILMS: Final = frozenset({"CR", "DX", "RF", "XA", "RG"})
 _CHOICES: Final = frozenset({"several_studies", "several_frames"})
 _ORDER: Final = ("critical", "fail", "warn", "note")
 
@@ -42,7 +41,7 @@ class SeriesRow:
 
     ``facts`` is its size in a line; ``reason`` why it is proposed, empty where it is not; ``repairs`` what would be done to it
     with consent; ``ask`` what to ask the scanner for where it cannot be taken as it is; ``spans_mm`` lowest and highest z (LPS)
-    of each block.
+    of each block; ``film`` the file of a radiograph, which is attached as a film.
     """
 
     series: Series
@@ -55,7 +54,7 @@ class SeriesRow:
     repairs: tuple[FindingWords, ...]
     ask: str
     spans_mm: tuple[tuple[float, float], ...]
-    is_film: bool
+    film: Path | None
 
     @property
     def uid(self) -> str:
@@ -174,7 +173,7 @@ def _row(result: ScanResult, series: Series, proposed: frozenset[str], sources: 
         repairs=_repairs(series, sources, texts),
         ask="" if series.verdict == "ok" else _ask(result, series, texts),
         spans_mm=tuple(sorted(_span(block) for block in series.blocks if len(block) > 1)),
-        is_film=first.modality in _FILMS,
+        film=Path(sources.full_name(first.name)) if first.modality in FILM_MODALITIES and not sources.is_archive else None,
     )
 
 

@@ -12,11 +12,11 @@ from PySide6.QtWidgets import QLineEdit, QWidget
 
 from surgiplan_desktop.gui.theme import LARGE, font
 from surgiplan_desktop.gui.viewports.stage import Stage
+from surgiplan_desktop.imaging.films import is_film
 
 DropKind = Literal["case", "meshes", "film", "study"]
 _CASE: Final = ".surgiplan"
 _MESHES: Final = frozenset({".stl", ".ply", ".obj", ".3mf", ".glb"})
-_PICTURES: Final = frozenset({".jpg", ".jpeg", ".png", ".tif", ".tiff"})
 
 
 def dropped_files(mime: QMimeData) -> list[Path]:
@@ -25,14 +25,14 @@ def dropped_files(mime: QMimeData) -> list[Path]:
 
 
 def kind_of(paths: Sequence[Path]) -> DropKind:
-    """Tell by name what was dropped; whatever is no case, mesh or picture is looked through as a study."""
+    """Tell what was dropped; whatever is no case, mesh or film is looked through as a study."""
     endings = {path.suffix.lower() for path in paths if not path.is_dir()}
     folders = any(path.is_dir() for path in paths)
     if not folders and len(paths) == 1 and endings == {_CASE}:
         return "case"
     if not folders and endings and endings <= _MESHES:
         return "meshes"
-    if not folders and len(paths) == 1 and endings <= _PICTURES:
+    if len(paths) == 1 and is_film(paths[0]):
         return "film"
     return "study"
 

@@ -96,10 +96,14 @@ class MainWindow(QMainWindow):
 
     def take(self, paths: Sequence[Path]) -> None:
         """Take files or folders that were dropped: a case is opened, everything else is looked at in Study."""
-        if kind_of(paths) == "case":
+        kind = kind_of(paths)
+        if kind == "case":
             self.documents.open(paths[0])
             return
         self.go("study")
+        if kind == "film":
+            self._study.look_at_film(paths[0])
+            return
         if len(paths) > 1:
             self.bridge.tell("dropped_together")
         self._study.scan(paths[0] if len(paths) == 1 else paths[0].parent)

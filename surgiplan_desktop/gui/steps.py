@@ -5,10 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final, Literal
 
+from surgiplan_desktop.app.resolve_side import SideHearing
 from surgiplan_desktop.app.run_segmentation import side_witnesses
 from surgiplan_desktop.base.errors import PlanCheckError
 from surgiplan_desktop.derive.node import Failed, Key
 from surgiplan_desktop.gui.bridge import Bridge
+from surgiplan_desktop.model.anatomy import Side
 from surgiplan_desktop.model.steps import GuideStep, ImplantStep, OsteotomyStep
 from surgiplan_desktop.model.study import Finding
 from surgiplan_desktop.planning.graph import (
@@ -16,13 +18,24 @@ from surgiplan_desktop.planning.graph import (
     guide_key,
     implant_key,
     landmarks_key,
+    leg_quality_key,
     measures_key,
     osteotomy_key,
     pieces_key,
+    scan_quality_key,
     wedge_key,
 )
 from surgiplan_desktop.planning.records import Landmarks
-from surgiplan_desktop.planning.sides import require_sides_agree, witnesses_of
+from surgiplan_desktop.planning.scan_quality import ScanQuality
+from surgiplan_desktop.planning.sides import (
+    contradictions,
+    covering,
+    diagnosis,
+    open_contradictions,
+    require_sides_agree,
+    witnesses,
+    witnesses_of,
+)
 
 STEPS: Final = ("study", "bones", "review", "measure", "plan", "guide", "approve")
 Glyph = Literal["done", "next", "attention", "stale", "blocked", "open"]
@@ -57,9 +70,9 @@ def implants_of(bridge: Bridge) -> tuple[ImplantStep, ...]:
 def wanted_keys(bridge: Bridge) -> set[Key]:
     """Return the results that the window keeps current: bones of all, plan and measures of the side worked on."""
     case, side = bridge.case, bridge.side
-    wanted = {bone_key(bone) for bone in case.bones}
+    wanted = {scan_quality_key(), *(bone_key(bone) for bone in case.bones)}
     if side is not None:
-        wanted |= {landmarks_key(side), measures_key(side)}
+        wanted |= {landmarks_key(side), measures_key(side), leg_quality_key(side)}
         for step in case.steps:
             if step.side is not side:
                 continue
@@ -84,6 +97,28 @@ def findings_of_bones(bridge: Bridge) -> tuple[Finding, ...]:
         return ()
     kept = tuple(finding for finding in case.segmentation.findings if finding.code != "side_witness")
     return (*kept, *side_witnesses(case, set(case.sides)))
+
+
+def scan_quality(bridge: Bridge) -> ScanQuality | None:
+    """Return what the gate says of the scan: with the leg's pose once it is measured, before that by the images alone."""
+    found = None if bridge.side is None else bridge.value(leg_quality_key(bridge.side))
+    quality: ScanQuality | None = found or bridge.value(scan_quality_key())
+    return quality
+
+
+def hear_witnesses(bridge: Bridge, side: Side) -> SideHearing:
+    """Return what every witness of side says now, with the landmarks at hand; nothing is computed for it."""
+    landmarks = bridge.value(landmarks_key(side))
+    found = landmarks if isinstance(landmarks, Landmarks) else None
+    against = contradictions(bridge.case, side, found)
+    return SideHearing(
+        side=side,
+        witnesses=witnesses(bridge.case, side, found),
+        contradictions=against,
+        open=open_contradictions(bridge.case, side, found),
+        resolution=covering(bridge.case, side, found),
+        diagnosis=diagnosis(against),
+    )
 
 
 def side_conflict(bridge: Bridge) -> PlanCheckError | None:

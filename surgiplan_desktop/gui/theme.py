@@ -163,7 +163,8 @@ QWidget#titleRow { background: @surface/1; border-bottom: 1px solid @surface/3; 
 QWidget#statusBar { background: @surface/1; border-top: 1px solid @surface/3; }
 QWidget#statusBar QLabel { font-size: 12px; }
 QWidget#stepRail { background: @surface/1; border-right: 1px solid @surface/3; }
-QWidget#panelFrame, QWidget#panelBody, QScrollArea#panelScroll, QWidget#study_browser { background: @surface/1; border: none; }
+QWidget#panelFrame, QWidget#panelBody, QScrollArea#panelScroll, QWidget#study_browser, QWidget#film_page,
+QWidget#mesh_page { background: @surface/1; border: none; }
 QWidget#panelFrame { border-left: 1px solid @surface/3; }
 QLabel[role="title"] { font-size: 15px; font-weight: 600; }
 QLabel[role="headline"] { font-size: 20px; font-weight: 600; }

@@ -40,6 +40,7 @@ class StudyPanel(Panel):
     def __init__(self, bridge: Bridge, stage: Stage, pages: StudyPages) -> None:
         self._pages = pages
         self._browser = pages.browser
+        self._film = pages.film
         self._volume: VolumeCard | None = None
         self._temporary: TemporaryDirectory[str] | None = None
         super().__init__(bridge, stage)
@@ -55,10 +56,14 @@ class StudyPanel(Panel):
         self._found = QVBoxLayout()
         self._found.setSpacing(6)
         self.content.addLayout(self._found)
-        self._contents = StudyContents(self.bridge)
+        self._contents = StudyContents(self.stage)
+        self._contents.film_wanted.connect(self.show_film)
         self.content.addWidget(self._contents)
         self._browser.changed.connect(self.refresh)
         self._browser.closed.connect(self._forget)
+        self._browser.film_wanted.connect(self.look_at_film)
+        self._film.closed.connect(self._leave_film)
+        self._film.changed.connect(self.refresh)
 
     def _offer_left_work(self) -> None:
         """Offer what an earlier run that ended suddenly did not save; undo reaches back in it as before."""
@@ -134,6 +139,22 @@ class StudyPanel(Panel):
             self.work("scanning", volume_card, path, kind, self.bridge.texts, on_value=self.show_found)
         else:
             self.work("scanning", scan_page, path, self.bridge.texts, on_value=self.show_found)
+
+    def look_at_film(self, path: Path) -> None:
+        """Look at a film in a file; it comes into the case when side and date are said."""
+        self._film.open_file(path)
+        self._pages.want("film")
+        self.refresh()
+
+    def show_film(self, key: str | int) -> None:
+        """Look at a film or scout of the case."""
+        self._film.open_item(key)
+        self._pages.want("film")
+        self.refresh()
+
+    def _leave_film(self) -> None:
+        self._pages.want("views" if self._browser.page is None else "browser")
+        self.refresh()
 
     def show_found(self, found: StudyPage | VolumeCard) -> None:
         """Show what a scan found."""

@@ -29,7 +29,7 @@ class StudyBrowser(QWidget):
     changed = Signal()
     #: The user is done with it.
     closed = Signal()
-    #: A radiograph shall be looked at (SeriesRow).
+    #: A radiograph shall be looked at (Path).
     film_wanted = Signal(object)
 
     def __init__(self, stage: Stage) -> None:

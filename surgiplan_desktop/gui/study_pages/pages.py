@@ -7,9 +7,10 @@ from typing import Literal
 from PySide6.QtWidgets import QStackedWidget, QWidget
 
 from surgiplan_desktop.gui.study_pages.browser import StudyBrowser
+from surgiplan_desktop.gui.study_pages.film_page import FilmPage
 from surgiplan_desktop.gui.viewports.stage import Stage
 
-PageName = Literal["views", "browser"]
+PageName = Literal["views", "browser", "film"]
 
 
 class StudyPages(QStackedWidget):
@@ -19,7 +20,8 @@ class StudyPages(QStackedWidget):
         super().__init__()
         self.setObjectName("study_pages")
         self.browser = StudyBrowser(stage)
-        self._pages: dict[PageName, QWidget] = {"views": views, "browser": self.browser}
+        self.film = FilmPage(stage)
+        self._pages: dict[PageName, QWidget] = {"views": views, "browser": self.browser, "film": self.film}
         self._wanted: PageName = "views"
         self._in_study = True
         for page in self._pages.values():

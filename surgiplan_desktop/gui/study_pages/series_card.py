@@ -26,7 +26,7 @@ class SeriesCard(QFrame):
 
     #: Ticked, unticked, or a repair agreed to or refused.
     changed = Signal()
-    #: A radiograph shall be looked at as a film (SeriesRow).
+    #: A radiograph shall be looked at as a film (Path).
     film_wanted = Signal(object)
 
     def __init__(self, stage: Stage, row: SeriesRow, number: int) -> None:
@@ -48,9 +48,11 @@ class SeriesCard(QFrame):
         self._add_head()
         self._add_findings()
         self._add_repair()
-        if row.is_film:
+        if row.film is not None:
             word = stage.bridge.word
-            look = button(word("look_at_film"), f"{self._name}_film", lambda: self.film_wanted.emit(row), tip=word("film_tip"))
+            look = button(
+                word("look_at_film"), f"{self._name}_film", lambda: self.film_wanted.emit(row.film), tip=word("film_tip")
+            )
             self._words.addWidget(look, 0, Qt.AlignmentFlag.AlignLeft)
         self._words.addStretch(1)
 

@@ -1,18 +1,20 @@
-"""The card that says that request, tags of the scan and bones speak of different sides, and how to resolve it."""
+"""The card that says that witnesses of the side contradict each other: each by name, and how it is resolved."""
 
 from __future__ import annotations
 
 from PySide6.QtCore import Signal
 from PySide6.QtWidgets import QVBoxLayout, QWidget
 
+from surgiplan_desktop.app.describe_side import hearing_rows
 from surgiplan_desktop.gui.bridge import Bridge
-from surgiplan_desktop.gui.steps import side_conflict
+from surgiplan_desktop.gui.dialogs.resolve_side import ResolveSide
+from surgiplan_desktop.gui.steps import hear_witnesses, side_conflict
 from surgiplan_desktop.gui.widgets.findings import card
 from surgiplan_desktop.gui.widgets.layout import button, clear
 
 
 class SideCard(QWidget):
-    """Hidden while the sides agree. In Study, where the side is chosen, it says so; elsewhere it leads there."""
+    """Hidden while the sides agree. In Study, where the side is chosen, it can be resolved; elsewhere it leads there."""
 
     #: The step where it is resolved is wanted.
     go = Signal(str)
@@ -36,19 +38,24 @@ class SideCard(QWidget):
         self._shown = words
         clear(self._layout)
         if words:
-            self._layout.addWidget(card("\n".join(words), "fail", self._bridge.word("sides_contradict")))
-            if self._step != "study":
-                to_study = button(self._bridge.word("to_study"), f"{self._step}_to_study", lambda: self.go.emit("study"))
-                self._layout.addWidget(to_study)
+            word = self._bridge.word
+            self._layout.addWidget(card("\n".join(words), "fail", word("sides_contradict")))
+            if self._step == "study":
+                self._layout.addWidget(button(word("resolve_sides"), "resolve_sides", self._resolve, tip=word("resolve_tip")))
+            else:
+                self._layout.addWidget(button(word("to_study"), f"{self._step}_to_study", lambda: self.go.emit("study")))
         self.setVisible(bool(words))
 
     def _words(self) -> tuple[str, ...]:
-        error = side_conflict(self._bridge)
-        if error is None:
+        side = self._bridge.side
+        if side is None or side_conflict(self._bridge) is None:
             return ()
-        text, hint = self._bridge.texts.error(error)
-        if error.message_id != "side_contradiction":
-            return text, hint
-        says = {name: str(value) for name, value in error.parameters.items()}
+        heard = hear_witnesses(self._bridge, side)
+        texts = self._bridge.texts
+        rows = [f"{name}: {says} ({state})" for name, says, state in hearing_rows(heard, texts)]
         way = "side_way_study" if self._step == "study" else "side_way_elsewhere"
-        return self._bridge.word("side_contradiction", **says), self._bridge.word(way)
+        about = self._bridge.word("side_work_on", side=self._bridge.word(f"side_word_{side}"))
+        return about, *rows, texts.text(f"ui.side_diagnosis_{heard.diagnosis}"), self._bridge.word(way)
+
+    def _resolve(self) -> None:
+        ResolveSide(self._bridge, self.window()).exec()
