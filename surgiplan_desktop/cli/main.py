@@ -38,6 +38,7 @@ COMMANDS: dict[str, str] = {
     "guide": "build and check the guide",
     "export": "files for printer and archive, with a sidecar",
     "report": "the plan on paper (PDF)",
+    "protocol": "the scan protocol for the radiology department (PDF; English, German, Turkish)",
     "accept": "the site acceptance test: simulated legs of known truth through the whole program",
     "deidentify": "a copy of a study without the person",
     "doctor": "what works on this machine, measured",

@@ -111,7 +111,7 @@ def write_report_pdf(path: Path, content: ReportContent) -> None:
     """Set the sheet and write it atomically; UsageError ``output_not_writable`` when the folder or disk refuses."""
     from reportlab.pdfgen.canvas import Canvas
 
-    _fonts()
+    register_fonts()
     data = io.BytesIO()
     canvas = Canvas(data, pagesize=_PAGE, invariant=1, pageCompression=1)
     canvas.setTitle(f"{content.title} {content.side_word}")
@@ -130,7 +130,7 @@ def write_report_pdf(path: Path, content: ReportContent) -> None:
 
 
 @cache
-def _fonts() -> None:
+def register_fonts() -> None:
     """Register the embedded free font (DejaVu Sans: it has the Turkish letters)."""
     from reportlab.pdfbase.pdfmetrics import registerFont
     from reportlab.pdfbase.ttfonts import TTFont
