@@ -23,6 +23,7 @@ from surgiplan_desktop.imaging.best_series import best_series
 from surgiplan_desktop.imaging.dicom_blocks import BlockPlan, plan_blocks
 from surgiplan_desktop.imaging.dicom_read import read_slice
 from surgiplan_desktop.imaging.dicom_scan import ScanResult, Series, scan_folder
+from surgiplan_desktop.imaging.image_evidence import measure_evidence
 from surgiplan_desktop.imaging.repair import read_repaired
 from surgiplan_desktop.imaging.repair_plan import RepairLimits, RepairPlan
 from surgiplan_desktop.imaging.slice_stack import directions_of
@@ -43,6 +44,8 @@ _WORST_FIRST: Final = (
 )  # fmt: skip
 _TELLING_REASONS: Final = ("unsafe", "truncated", "unreadable", "missing", "no_image", "archive", "not_dicom")
 _SCANNING_SHARE: Final = 0.4
+#: Share of reading in the time of a block; the rest looks at its quality.
+_READING_SHARE: Final = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,8 +143,9 @@ def load(result: ScanResult, series: Sequence[Series], store: AssetStore, *, pro
         for plan in plans:
             part = PartOfProgress(progress, done / total, (done + len(plan.slices)) / total)
             consented = [repair for item in series if item.uid in plan.series_uids for repair in item.repairs]
-            volume, repairs = read_repaired(sources, plan, consented, progress=part)
-            blocks.append(_stored(volume, _origin(plan, series, repairs), store))
+            reading, looking = PartOfProgress(part, 0.0, _READING_SHARE), PartOfProgress(part, _READING_SHARE, 1.0)
+            volume, repairs = read_repaired(sources, plan, consented, progress=reading)
+            blocks.append(_stored(volume, _origin(plan, series, repairs), store, looking))
             done += len(plan.slices)
         scouts = tuple(_scouts(result, series[0], sources, store))
     taken = tuple(item.uid for item in series)
@@ -152,7 +156,8 @@ def load(result: ScanResult, series: Sequence[Series], store: AssetStore, *, pro
 
 def load_volume_file(path: Path, kind: VolumeKind, store: AssetStore, *, progress: Progress = SILENT) -> LoadedStudy:
     """Read a NIfTI, NRRD or MetaImage file into the store as one block; errors as :func:`read_volume_file`."""
-    block = _stored(read_volume_file(path, progress=progress), SeriesOrigin(kind), store)
+    reading, looking = PartOfProgress(progress, 0.0, _READING_SHARE), PartOfProgress(progress, _READING_SHARE, 1.0)
+    block = _stored(read_volume_file(path, progress=reading), SeriesOrigin(kind), store, looking)
     return LoadedStudy((block,), _code([block]))
 
 
@@ -242,8 +247,9 @@ def _listing(series: Sequence[Series]) -> str:
     return "; ".join(f"{item.uid} (patient {patients[item.first.patient]}, {item.slices} slices)" for item in series)
 
 
-def _stored(volume: Volume, origin: SeriesOrigin, store: AssetStore) -> VolumeBlock:
-    return VolumeBlock(store.put(volume.array), _rows(volume.affine), volume.shape, origin)
+def _stored(volume: Volume, origin: SeriesOrigin, store: AssetStore, progress: Progress) -> VolumeBlock:
+    evidence = measure_evidence(volume, progress=progress)
+    return VolumeBlock(store.put(volume.array), _rows(volume.affine), volume.shape, origin, evidence)
 
 
 def _rows(affine: Affine) -> Matrix:
