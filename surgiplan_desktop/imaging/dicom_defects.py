@@ -26,7 +26,7 @@ from surgiplan_desktop.imaging.sources import Sources
 LEAST_SLICES: Final = 8
 #: How far each second slice of an uneven stretch lies from its even place, as a share of the spacing.
 _OFF_PLACE: Final = 0.4
-#: What is left of a truncated file.
+#: What is left of the pixels of a truncated file.
 _LEFT: Final = 0.6
 
 
@@ -109,7 +109,9 @@ def _uneven(paths: list[Path]) -> PlantedDefect:
 def _truncated(paths: list[Path]) -> PlantedDefect:
     path = paths[len(paths) // 2]
     data = path.read_bytes()
-    path.write_bytes(data[: int(len(data) * _LEFT)])
+    header = _header(path)
+    start = 0 if header.deflated else header.pixel_offset
+    path.write_bytes(data[: start + int((len(data) - start) * _LEFT)])
     return PlantedDefect("truncated", "repairable", ("truncated",), (path,), "one file ends in the middle of its pixels")
 
 
@@ -177,12 +179,17 @@ def _copy_of(path: Path, why: str) -> Dataset:
     return dataset
 
 
-def _stored(path: Path) -> AnyArray:
-    with Sources(path) as sources, path.open("rb") as stream:
+def _header(path: Path) -> SliceHeader:
+    with path.open("rb") as stream:
         header = read_header(path.name, stream)
-        if not isinstance(header, SliceHeader):
-            raise ValueError(f"{path.name} is no image")
-        return PixelReader(sources).stored(header)
+    if not isinstance(header, SliceHeader):
+        raise ValueError(f"{path.name} is no image")
+    return header
+
+
+def _stored(path: Path) -> AnyArray:
+    with Sources(path) as sources:
+        return PixelReader(sources).stored(_header(path))
 
 
 def _syntax_name(dataset: Dataset) -> str:
