@@ -16,7 +16,15 @@ from surgiplan_desktop.base.progress import SILENT, Progress
 from surgiplan_desktop.imaging.dicom_blocks import BlockPlan
 from surgiplan_desktop.imaging.dicom_read import read_block, read_slice
 from surgiplan_desktop.imaging.repair_plan import RepairPlan
-from surgiplan_desktop.imaging.resample import Grid, even_spacing, grid_over, matrix_rows, resample_slices, tilt_parameters
+from surgiplan_desktop.imaging.resample import (
+    Grid,
+    ResampleError,
+    even_spacing,
+    grid_over,
+    matrix_rows,
+    resample_slices,
+    tilt_parameters,
+)
 from surgiplan_desktop.imaging.slice_stack import Ladder, block_affine, directions_of, ladder_of, positions_of
 from surgiplan_desktop.imaging.sources import Sources
 from surgiplan_desktop.model.images import Volume
@@ -91,12 +99,12 @@ def _kinds(ladder: Ladder) -> set[str]:
     return kinds | ({"missing_slices"} if ladder.rungs[-1] > len(ladder.block) - 1 else set())
 
 
-def _done(kind: str, ladder: Ladder, grid: Grid, error_hu: float) -> Repair:
+def _done(kind: str, ladder: Ladder, grid: Grid, error: ResampleError) -> Repair:
     if kind == "tilt":
         degrees = float(np.degrees(np.arctan(np.linalg.norm(ladder.lean))))
         even = not ladder.is_uneven and int(ladder.rungs[-1]) == len(ladder.block) - 1
         original = matrix_rows(block_affine(ladder.block)) if even else None
-        return Repair("tilt", tilt_parameters(degrees, grid, error_hu), original)
+        return Repair("tilt", tilt_parameters(degrees, grid, error.in_plane_hu), original)
     steps = np.diff(ladder.heights)
     told = (
         ("slices", len(ladder.block)),
@@ -104,7 +112,7 @@ def _done(kind: str, ladder: Ladder, grid: Grid, error_hu: float) -> Repair:
         ("spacing_mm", round(float(grid.affine.spacing[0]), 4)),
         ("largest_mm", round(float(steps.max()), 3)),
         ("off_grid_mm", round(grid.off_grid_mm, 3)),
-        ("error_hu", round(error_hu, 1)),
+        ("error_hu", round(error.across_hu, 1)),
     )
     mended = Repair("uneven" if kind == "uneven" else "missing_slices", told)
     return replace(mended, stretches=grid.stretches)

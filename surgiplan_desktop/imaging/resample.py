@@ -28,6 +28,18 @@ _WHOLE: Final = 1e-3
 _INT16: Final = np.iinfo(np.int16)
 
 
+@dataclass(frozen=True, slots=True)
+class ResampleError:
+    """What interpolation costs, HU, root mean square over tissue.
+
+    ``in_plane_hu``: what linear interpolation leaves of the slices in their planes at most (its remainder term). ``across_hu``:
+    by how much a slice differs from what its two neighbours foretell; where slices are missing, that is the error of those made.
+    """
+
+    in_plane_hu: float
+    across_hu: float
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Grid:
     """An orthogonal grid over parallel slices.
@@ -127,7 +139,7 @@ def grid_over(
 
 def resample_slices(
     read: Callable[[int], AnyArray], grid: Grid, *, progress: Progress = SILENT
-) -> tuple[NDArray[np.int16] | NDArray[np.float32], float]:
+) -> tuple[NDArray[np.int16] | NDArray[np.float32], ResampleError]:
     """Fill a grid; no more than three slices are held beside the result.
 
     Parameters
@@ -138,9 +150,7 @@ def resample_slices(
     Returns
     -------
     tuple
-        The voxels, shape ``grid.shape``, int16 (float32 where they do not fit), and the error of the interpolation, HU: what
-        linear interpolation leaves of a slice in its plane, or, where slices of the grid lie between slices, how well each slice
-        is foretold by its neighbours; root mean square over tissue.
+        The voxels, shape ``grid.shape``, int16 (float32 where they do not fit), and what the interpolation costs.
     """
     out: NDArray[np.int16] | NDArray[np.float32] = np.empty(grid.shape, dtype=np.int16)
     held: dict[int, AnyArray] = {}
@@ -201,7 +211,9 @@ def straighten(volume: Volume, *, progress: Progress = SILENT) -> tuple[Volume, 
     grid = grid_over(positions, row, column, pixel_mm, (volume.shape[1], volume.shape[2]), abs(along))
     voxels, error = resample_slices(lambda index: volume.array[order[index]], grid, progress=progress)
     tilt = float(np.degrees(np.arccos(np.clip(abs(along) / float(np.linalg.norm(step)), 0.0, 1.0))))
-    return Volume(frozen(voxels), grid.affine), Repair("tilt", tilt_parameters(tilt, grid, error), matrix_rows(volume.affine))
+    return Volume(frozen(voxels), grid.affine), Repair(
+        "tilt", tilt_parameters(tilt, grid, error.in_plane_hu), matrix_rows(volume.affine)
+    )
 
 
 def tilt_parameters(degrees: float, grid: Grid, error_hu: float) -> tuple[tuple[str, float], ...]:
@@ -268,10 +280,10 @@ class _Errors:
         told = (1 - share) * held[middle - 1][::2, ::2] + share * held[index][::2, ::2]
         self._add(1, told - held[middle][::2, ::2], held[middle][::2, ::2])
 
-    def result(self) -> float:
-        """Root mean square, HU: of both kinds together."""
+    def result(self) -> ResampleError:
+        """Root mean square of both kinds, HU."""
         means = [total / count if count else 0.0 for total, count in zip(self._sums, self._counts, strict=True)]
-        return float(np.sqrt(sum(means)))
+        return ResampleError(float(np.sqrt(means[0])), float(np.sqrt(means[1])))
 
     def _add(self, kind: int, errors: AnyArray, values: AnyArray) -> None:
         chosen = errors[np.isfinite(errors) & (values > _TISSUE_HU)].astype(np.float64)

@@ -197,11 +197,14 @@ def ladder_of(block: tuple[SliceHeader, ...]) -> Ladder:
 
 
 def _rounding(block: Sequence[SliceHeader]) -> float:
-    """Return half a unit of the last decimal in which the positions are written, at most COARSE_ROUNDING_MM."""
+    """Return half a unit of the last decimal in which the positions are written, at most COARSE_ROUNDING_MM, and a fifth more.
+
+    The ladder is fitted to rounded places, so that the worst of them lies a little further from it than the rounding.
+    """
     positions = positions_of(block)
     for unit_mm in (2 * COARSE_ROUNDING_MM, 0.2 * COARSE_ROUNDING_MM):
         if np.allclose(positions / unit_mm, np.rint(positions / unit_mm), rtol=0, atol=1e-6):
-            return unit_mm / 2
+            return 0.6 * unit_mm
     return 0.0
 
 

@@ -119,7 +119,7 @@ def _splitting_values(header: SliceHeader) -> tuple[object, ...]:
     position = positions_of([header])[0]
     normal = normal_of(header)
     corner = tuple(np.rint(position - float(position @ normal) * normal).astype(int).tolist())
-    return *header.splitters, header.image_type, corner, header.acquired, header.transfer_syntax
+    return *header.splitters, header.image_type, corner, header.acquired, header.lossy
 
 
 def _sorted_out(parts: list[list[SliceHeader]]) -> list[list[SliceHeader]] | None:
