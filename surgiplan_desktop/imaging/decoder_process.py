@@ -25,7 +25,7 @@ from surgiplan_desktop.imaging.decoding import DecodeError, Frame, check, decode
 
 #: How long a process may take to start, and a frame to be decoded: a second for each megapixel beyond (s).
 _START_S: Final = 60.0
-_FRAME_S: Final = 10.0
+_FRAME_S: Final = 5.0
 _FRAME_S_PER_MEGAPIXEL: Final = 1.0
 #: Processes kept warm for the next frame.
 _KEPT: Final = 2
@@ -33,6 +33,10 @@ _PROGRAM: Final = (
     "import sys; sys.path.insert(0, sys.argv[1])\nfrom surgiplan_desktop.imaging.decoder_process import serve\nserve()"
 )
 _LENGTH: Final = struct.Struct("<Q")
+
+
+class DecoderCrash(DecodeError):  # noqa: N818 - what happened, as DecodeError names it
+    """The process ended while it decoded."""
 
 
 class _Decoder:
@@ -48,13 +52,10 @@ class _Decoder:
         )
         self._ask(None, _START_S)
 
-    def decode(self, frame: Frame) -> AnyArray:
-        """Return the decoded frame; DecodeError where the process cannot, dies or does not answer in time."""
-        answer = self._ask(frame, _FRAME_S + _FRAME_S_PER_MEGAPIXEL * frame.rows * frame.columns / 1e6)
-        if isinstance(answer, str):
-            raise DecodeError(answer)
-        values: AnyArray = answer
-        return values
+    def decode(self, frame: Frame) -> AnyArray | str:
+        """Return the decoded frame or why it cannot be; DecodeError where the process does not answer in time or dies."""
+        answer: AnyArray | str = self._ask(frame, _FRAME_S + _FRAME_S_PER_MEGAPIXEL * frame.rows * frame.columns / 1e6)
+        return answer
 
     def close(self) -> None:
         """End the process."""
@@ -78,7 +79,9 @@ class _Decoder:
             _send(self._process.stdin, question)
             return _received(self._process.stdout)
         except (EOFError, OSError) as error:
-            raise DecodeError("the decoder did not answer in time" if late.is_set() else "the decoder crashed") from error
+            if late.is_set():
+                raise DecodeError("the decoder did not answer in time") from error
+            raise DecoderCrash("the decoder crashed") from error
         finally:
             watch.cancel()
 
@@ -87,31 +90,39 @@ _idle: queue.LifoQueue[_Decoder] = queue.LifoQueue()
 
 
 def decode_apart(frame: Frame) -> AnyArray:
-    """Decode a frame, in a process of its own where the codec is written in C; may be called from several threads.
+    """Decode a frame in a process of its own; may be called from several threads.
 
     Raises
     ------
     DecodeError
         The frame is broken, or its decoder crashed or hung.
     """
-    if not frame.needs_native_codec:
-        return decode(frame)
     check(frame)
     try:
+        return _ask_one(frame, fresh=False)
+    except DecoderCrash:
+        # What an earlier broken frame has left behind must not count against this one.
+        return _ask_one(frame, fresh=True)
+
+
+def _ask_one(frame: Frame, *, fresh: bool) -> AnyArray:
+    try:
+        if fresh:
+            raise queue.Empty
         decoder = _idle.get_nowait()
     except queue.Empty:
         decoder = _Decoder()
-    answered = False
+    answer = None
     try:
-        values = decoder.decode(frame)
-        answered = True
+        answer = decoder.decode(frame)
     finally:
-        # After a failure the process is not trusted with the next frame.
-        if answered and _idle.qsize() < _KEPT:
+        if answer is not None and _idle.qsize() < _KEPT:
             _idle.put(decoder)
         else:
             decoder.close()
-    return values
+    if isinstance(answer, str):
+        raise DecodeError(answer)
+    return answer
 
 
 @atexit.register

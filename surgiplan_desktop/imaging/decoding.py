@@ -56,11 +56,6 @@ class Frame:
     bits_stored: int
     signed: bool
 
-    @property
-    def needs_native_codec(self) -> bool:
-        """Whether a library in C decodes it, which broken data may crash or hang."""
-        return self.transfer_syntax != syntaxes.RLELossless
-
 
 def decode(frame: Frame) -> AnyArray:
     """Return the stored values of the frame, shape (rows, columns), without any rescale.
