@@ -43,8 +43,8 @@ _SECTIONS: Final = (
     (1.15, 95.0, 190.0, 100.0, 100.0, 20.0),
 )
 _TABLE_STEP_MM: Final = 1.0
-#: Muscle groups around the leg: a septum between neighbours.
-_GROUPS: Final = 5
+#: Muscle groups around the leg: a septum between neighbours. Even, so that the distance has no jump.
+_GROUPS: Final = 6
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -63,8 +63,10 @@ class Flesh:
         Signed distance to the septum between the deep and the superficial layer of muscles.
     shin
         0..1: where nothing but skin and fat covers the tibia.
-    grain
-        Texture of muscle, unit deviation.
+    spare
+        0..1: where there is fat between the muscles: before the knee, in the hollow behind it, before the Achilles tendon.
+    grain, gaps
+        Textures of unit deviation: of muscle and fat; of the width of the gaps between muscles.
     """
 
     depth: FloatArray
@@ -72,19 +74,24 @@ class Flesh:
     septum: FloatArray
     layer: FloatArray
     shin: FloatArray
+    spare: FloatArray
     grain: FloatArray
+    gaps: FloatArray
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Limb:
-    """Tables by height (columns of ``table``: centre lateral, centre y, four radii, fat, tibia lateral, tibia y, shin)."""
+    """Tables by height.
+
+    Columns of ``table``: centre lateral, centre y, four radii, fat, tibia lateral, tibia y, shin, knee, heel.
+    """
 
     sign: float
     mirrored: bool
     lowest: float
     table: FloatArray
     couch_y: float
-    textures: tuple[Texture, Texture, Texture]
+    textures: tuple[Texture, Texture, Texture, Texture]
 
     def flesh(self, x: FloatArray, y: FloatArray, z: FloatArray) -> Flesh:
         """Evaluate at LPS coordinates that broadcast against each other."""
@@ -92,25 +99,31 @@ class Limb:
         row = place.astype(np.int32)
         part = (place - row)[..., None]
         values = self.table[row] * (1.0 - part) + self.table[row + 1] * part
-        across, behind, lateral, medial, front, back, fat, tibia_across, tibia_behind, shin = np.moveaxis(values, -1, 0)
+        across, behind, lateral, medial, front, back, fat, tibia_across, tibia_behind, shin, knee, heel = np.moveaxis(
+            values, -1, 0
+        )
         outward = np.abs(x) if self.mirrored else self.sign * x
         u, v = outward - across, behind - y
         q = np.hypot(u / np.where(u > 0.0, lateral, medial), v / np.where(v > 0.0, front, back))
         radius = np.hypot(u, v)
         reach = radius / np.maximum(q, 0.02)
         points = np.stack([part.ravel() for part in np.broadcast_arrays(x, y, z)], axis=1)
-        lumps, warp, grain = (item(points).reshape(q.shape).astype(np.float64) for item in self.textures)
+        lumps, warp, grain, gaps = (item(points).reshape(q.shape).astype(np.float64) for item in self.textures)
         angle = np.arctan2(v, u)
         depth = (1.0 - q) * reach + 1.6 * lumps
         # The septa are not evenly spread: the angle is warped, twists along the leg and wavers.
-        warped = angle + 0.35 * np.sin(angle + 0.9) + 0.0022 * (z - self.lowest) + 0.10 * warp
+        warped = angle + 0.35 * np.sin(angle + 0.9) + 0.0022 * (z - self.lowest) + 0.16 * warp
         septum = radius * np.sin(0.5 * _GROUPS * warped) * (2.0 / _GROUPS)
-        layer = (q - 0.56 - 0.10 * np.sin(2.0 * warped) - 0.04 * warp) * reach
-        cover = fat * (1.0 + 0.22 * np.cos(angle - 2.2) + 0.12 * lumps)
+        layer = (q - 0.58 - 0.12 * np.sin(2.0 * warped) - 0.07 * warp) * reach
+        cover = fat * (1.0 + 0.38 * np.cos(angle + 2.4) + 0.15 * lumps + 0.08 * warp)
         # 90 degrees is anterior, 180 medial: the flat medial face of the tibia lies under the skin.
         facing = np.degrees(np.arctan2(tibia_behind - y, outward - tibia_across)) % 360.0
-        sector = np.clip((facing - 92.0) / 14.0, 0.0, 1.0) * np.clip((196.0 - facing) / 20.0, 0.0, 1.0)
-        return Flesh(depth, cover, septum, layer, shin * sector, grain)
+        sector = np.clip((facing - 82.0) / 40.0, 0.0, 1.0) * np.clip((222.0 - facing) / 55.0, 0.0, 1.0)
+        front = np.clip((v + 4.0 + 4.0 * warp) / 4.0, 0.0, 1.0)
+        hollow = np.clip(2.5 * (1.2 - np.hypot((u + 2.0) / 14.0, (v + 26.0) / 13.0) + 0.25 * warp), 0.0, 1.0)
+        before_heel = np.clip(1.8 - np.hypot(u / 16.0, (v + 26.0) / 11.0) + 0.2 * warp, 0.0, 1.0)
+        spare = np.maximum(knee * np.maximum(front, hollow), heel * before_heel)
+        return Flesh(depth, cover, septum, layer, shin * sector, spare, grain, gaps)
 
     def couch(self, x: FloatArray) -> FloatArray:
         """Height y of the top of the mat, LPS: lowest in the patient's midplane."""
@@ -149,7 +162,10 @@ def limb_of(leg: Leg, seed: int, second_leg: bool) -> Limb:
     bone = np.array([ankle, shaft_low, shaft_high, points["tibial_knee_centre"]])
     tibia = np.column_stack([np.interp(z, bone[:, 2], bone[:, axis]) for axis in range(2)])
     shin = np.clip((share - 0.03) / 0.05, 0.0, 1.0) * np.clip((0.44 - share) / 0.06, 0.0, 1.0)
-    table = np.column_stack([sign * line[:, 0], line[:, 1], size, sign * tibia[:, 0], tibia[:, 1], shin])
+    around_knee = np.clip((share - 0.405) / 0.03, 0.0, 1.0) * np.clip((0.545 - share) / 0.03, 0.0, 1.0)
+    above_heel = np.clip((0.16 - share) / 0.05, 0.0, 1.0)
+    columns = (sign * line[:, 0], line[:, 1], size, sign * tibia[:, 0], tibia[:, 1], shin, around_knee, above_heel)
+    table = np.column_stack(columns)
     bottom = line[:, 1] + size[:, 3] + line[:, 0] ** 2 / (2.0 * COUCH_RADIUS_MM)
     couch_y = float(bottom[(share > 0.0) & (share < 1.0)].max()) - _PRESSED_MM
     return Limb(
@@ -161,6 +177,7 @@ def limb_of(leg: Leg, seed: int, second_leg: bool) -> Limb:
         (
             texture(seed, 11, (14.0, 14.0, 30.0), 1.3),
             texture(seed, 12, (9.0, 9.0, 28.0), 1.3, 25.0),
-            texture(seed, 13, (1.5, 1.5, 9.0), 0.9, 40.0),
+            texture(seed, 13, (2.0, 2.0, 9.0), 0.8, 40.0),
+            texture(seed, 14, (7.0, 7.0, 25.0), 1.1, 60.0),
         ),
     )

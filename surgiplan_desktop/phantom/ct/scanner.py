@@ -6,7 +6,6 @@ The body comes as ideal Hounsfield values, averaged over each voxel, in slices t
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cache
 from typing import Final
 
 import numpy as np
@@ -15,6 +14,7 @@ from numpy.typing import NDArray
 from scipy import ndimage, sparse
 
 from surgiplan_desktop.base.arrays import FloatArray
+from surgiplan_desktop.phantom.ct.coarse import refined
 from surgiplan_desktop.phantom.ct.scene import Kernel
 
 Values = NDArray[np.float32]
@@ -148,19 +148,7 @@ class BodyNoise:
         variance = (self.back @ np.exp(paths)) / (self.back @ np.ones_like(paths))
         grown = (variance / np.exp(WATER_PER_MM * REFERENCE_MM)) ** (0.5 * (1.0 - _TUBE_CURRENT))
         smooth = ndimage.gaussian_filter(grown.reshape(self.coarse).astype(np.float32), 0.7)
-        j, i = (_linear(size, every, nodes) for size, every, nodes in zip(ideal.shape, self.every, self.coarse, strict=True))
-        result: Values = j @ smooth @ i.T
-        return result
-
-
-@cache
-def _linear(size: int, every: int, nodes: int) -> Values:
-    place = np.minimum(np.arange(size) / every, nodes - 1.0)
-    low = np.minimum(place.astype(int), max(nodes - 2, 0))
-    matrix = np.zeros((size, nodes), dtype=np.float32)
-    matrix[np.arange(size), low] = 1.0 - (place - low)
-    matrix[np.arange(size), np.minimum(low + 1, nodes - 1)] += place - low
-    return matrix
+        return refined(smooth, (ideal.shape[0], ideal.shape[1]), self.every)
 
 
 def ray_matrix(shape: tuple[int, int], pixel_mm: tuple[float, float], angles: int) -> sparse.csr_array:

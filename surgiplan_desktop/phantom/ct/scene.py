@@ -104,6 +104,8 @@ class CtScene:
         check_choice("orientation", self.orientation, ORIENTATION_NAMES)
         for name in self.metal:
             check_choice("metal", name, METAL)
+        if "other_hip_stem" in self.metal and not self.second_leg:
+            raise UsageError("phantom_other_leg_needed", metal="other_hip_stem")
         check_range("motion", self.motion_mm)
         check_range("block_shift", self.block_shift_mm)
         check_range("block_turn", self.block_turn_deg)

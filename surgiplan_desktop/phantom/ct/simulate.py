@@ -2,25 +2,31 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import ndimage
 
-from surgiplan_desktop.base.arrays import AnyArray, FloatArray, frozen
+from surgiplan_desktop.base.arrays import AnyArray, FloatArray, frozen, unit
 from surgiplan_desktop.base.progress import SILENT, PartOfProgress, Progress
-from surgiplan_desktop.base.spaces import Affine
+from surgiplan_desktop.base.spaces import Affine, rotation_about
 from surgiplan_desktop.model.anatomy import BoneId, BoneName
 from surgiplan_desktop.model.images import LabelMap, Volume
 from surgiplan_desktop.phantom.ct.bone import BoneTextures, draw_bone, find_bones, two_nearest
 from surgiplan_desktop.phantom.ct.grid import ORIENTATIONS, Lattice, lattice_over
 from surgiplan_desktop.phantom.ct.limb import Limb, limb_of
+from surgiplan_desktop.phantom.ct.metal import TITANIUM_HU, Piece, draw_metal, pieces_of
+from surgiplan_desktop.phantom.ct.projection import Projector, hardening
 from surgiplan_desktop.phantom.ct.scanner import BodyNoise, NoiseMaker, blurred, slice_profile
 from surgiplan_desktop.phantom.ct.scene import KERNELS, REGIONS, CtScene, checked_scan
 from surgiplan_desktop.phantom.ct.tissue import Cord, cords_of, soft_tissue
 from surgiplan_desktop.phantom.fields import Field
 from surgiplan_desktop.phantom.limb import Leg, Solid
+
+Values = NDArray[np.float32]
 
 #: Soft tissue beyond the bones, in the plane of the slices and along the leg, and what is seen below the mat, mm.
 _MARGIN_MM: Final = 45.0
@@ -36,10 +42,15 @@ _HIGHEST_HU: Final = 3071
 
 @dataclass(frozen=True, slots=True, eq=False)
 class SimulatedCt:
-    """Blocks of a simulated scan, proximal first, with their label maps."""
+    """Blocks of a simulated scan, proximal first, with their label maps.
+
+    ``moves`` tells by which map (LPS to LPS) the leg has moved before each block was taken; labels and voxels show it moved,
+    its truth is that of the leg as built.
+    """
 
     volumes: tuple[Volume, ...]
     labels: tuple[LabelMap, ...]
+    moves: tuple[Affine, ...]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -49,8 +60,18 @@ class _Body:
     solids: tuple[Solid, ...]
     limb: Limb
     cords: tuple[Cord, ...]
+    metal: tuple[Piece, ...]
     grain: BoneTextures
     table: bool
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Slice:
+    """A slice before it is scanned: values without metal, amount of metal (None: none near), label codes."""
+
+    body: Values
+    metal: Values | None
+    codes: NDArray[np.uint16]
 
 
 def simulate(
@@ -88,70 +109,113 @@ def simulate(
     """
     step = checked_scan(spacing_mm, blocks, tilt_deg)
     limb = limb_of(leg, seed, scene.second_leg)
-    body = _Body(_solids(leg, scene), limb, _cords(leg, scene), BoneTextures.of(seed), scene.table)
+    metal = pieces_of(leg, scene.metal)
+    body = _Body(_solids(leg, scene), limb, _cords(leg, scene), metal, BoneTextures.of(seed), scene.table)
     whole = lattice_over(*_box(leg, body, scene), step, ORIENTATIONS[scene.orientation], tilt_deg)
     spans = _block_spans(leg, whole, blocks)
-    volumes, labels = [], []
+    volumes, labels, moves = [], [], []
     for number, span in enumerate(spans):
         part = PartOfProgress(progress, number / len(spans), (number + 1) / len(spans))
-        scanned, codes = _scan(body, whole, span, scene, seed, part)
-        affine = whole.slab(span.start, span.stop).affine
-        volumes.append(Volume(frozen(scanned), affine))
-        labels.append(LabelMap(frozen(codes), affine))
-    return SimulatedCt(tuple(volumes), tuple(labels))
+        lattice = whole.slab(span.start, span.stop)
+        move = _move(lattice, scene, seed, number)
+        scanned, codes = _scan(body, Lattice(move.inverse() @ lattice.affine, lattice.shape), span.start, scene, seed, part)
+        volumes.append(Volume(frozen(scanned), lattice.affine))
+        labels.append(LabelMap(frozen(codes), lattice.affine))
+        moves.append(move)
+    return SimulatedCt(tuple(volumes), tuple(labels), tuple(moves))
 
 
 def _scan(
-    body: _Body, whole: Lattice, span: slice, scene: CtScene, seed: int, progress: Progress
+    body: _Body, lattice: Lattice, first: int, scene: CtScene, seed: int, progress: Progress
 ) -> tuple[NDArray[np.int16], NDArray[np.uint16]]:
-    """Draw and scan the slices of a span of the whole lattice."""
-    kernel = KERNELS[scene.kernel]
-    step = whole.step
+    """Scan a block whose first slice has the number ``first`` in the whole scan."""
+    kernel, step = KERNELS[scene.kernel], lattice.step
+    shape, pixel = (lattice.shape[1], lattice.shape[2]), (float(step[1]), float(step[2]))
     thickness = scene.thickness_mm or float(step[0])
-    parts = int(np.ceil(step[0] / _FINE_MM - 1e-6))
-    profile = slice_profile(thickness, float(step[0]) / parts)
-    reach = len(profile) // 2
-    fine = _finer(whole.slab(span.start, span.stop), parts, reach)
-    shape = (whole.shape[1], whole.shape[2])
-    pixel = (float(step[1]), float(step[2]))
     deviation = kernel.noise_hu / np.sqrt(thickness) if scene.noise_hu is None else scene.noise_hu
     noise = NoiseMaker.of(kernel, shape, pixel, slice_profile(thickness, float(step[0])), deviation, seed)
     around = BodyNoise.of(shape, pixel)
-    count = span.stop - span.start
-    scanned = np.empty((count, *shape), dtype=np.int16)
-    codes = np.zeros((count, *shape), dtype=np.uint16)
-    waiting = np.zeros((0, *shape), dtype=np.float32)
-    whites: dict[int, NDArray[np.float32]] = {}
-    first, done = 0, 0
-    for start in range(0, fine.shape[0], _SLAB):
-        progress.step(start, fine.shape[0], "phantom_ct")
-        slab = fine.slab(start, min(start + _SLAB, fine.shape[0]))
-        ideal, names = _draw(body, slab)
-        for k in range(slab.shape[0]):
-            number, rest = divmod(start + k - reach, parts)
-            if rest == 0 and 0 <= number < count:
-                codes[number] = names[k]
-        waiting = np.concatenate([waiting, ideal])
-        while done < count and done * parts + 2 * reach < first + len(waiting):
-            at = done * parts - first
-            image = np.tensordot(profile.astype(np.float32), waiting[at : at + 2 * reach + 1], axes=1)
-            image = blurred(image, kernel, pixel) + noise(span.start + done, whites) * around.factor(image)
-            scanned[done] = np.clip(np.rint(image), _LOWEST_HU, _HIGHEST_HU)
-            done += 1
-        keep = min(max(done * parts - first, 0), len(waiting))
-        waiting, first = waiting[keep:], first + keep
+    projector = Projector.of(shape, pixel) if body.metal or scene.beam_hardening else None
+    scanned = np.empty(lattice.shape, dtype=np.int16)
+    codes = np.zeros(lattice.shape, dtype=np.uint16)
+    whites: dict[int, Values] = {}
+    for k, ideal in enumerate(_slices(body, lattice, thickness, progress)):
+        shift = _drift(first + k, float(step[0]), scene.motion_mm, seed) / pixel
+        item = _shifted(ideal, shift) if shift.any() else ideal
+        image = item.body
+        added: Values | float = 0.0
+        if projector is not None and (item.metal is not None or scene.beam_hardening):
+            random = np.random.default_rng([seed, 41, first + k])
+            added = hardening(projector, image, item.metal, random)
+        if item.metal is not None:
+            image = image * (1.0 - np.minimum(item.metal, 1.0)) + np.float32(TITANIUM_HU) * item.metal
+        image = blurred(image, kernel, pixel) + added + noise(first + k, whites) * around.factor(image)
+        scanned[k] = np.clip(np.rint(image), _LOWEST_HU, _HIGHEST_HU)
+        codes[k] = item.codes
     return scanned, codes
 
 
-def _draw(body: _Body, slab: Lattice) -> tuple[NDArray[np.float32], NDArray[np.uint16]]:
-    """Ideal Hounsfield values and label codes of a slab."""
+def _slices(body: _Body, lattice: Lattice, thickness: float, progress: Progress) -> Iterator[_Slice]:
+    """Draw ideal slices slab by slab and average them over the slice profile."""
+    parts = int(np.ceil(lattice.step[0] / _FINE_MM - 1e-6))
+    profile = slice_profile(thickness, float(lattice.step[0]) / parts).astype(np.float32)
+    reach = len(profile) // 2
+    fine = _finer(lattice, parts, reach)
+    waiting = _draw(body, fine.slab(0, min(_SLAB, fine.shape[0])))
+    first, end = 0, min(_SLAB, fine.shape[0])
+    for k in range(lattice.shape[0]):
+        start = k * parts
+        while end < start + 2 * reach + 1:
+            progress.step(end, fine.shape[0], "phantom_ct")
+            following = _draw(body, fine.slab(end, min(end + _SLAB, fine.shape[0])))
+            waiting = tuple(np.concatenate([old[start - first :], new]) for old, new in zip(waiting, following, strict=True))
+            first, end = start, min(end + _SLAB, fine.shape[0])
+        ideal, metal, codes = (part[start - first : start - first + 2 * reach + 1] for part in waiting)
+        amount = np.tensordot(profile, metal, axes=1) if body.metal else None
+        has_metal = amount is not None and bool((amount > 0.01).any())
+        yield _Slice(np.tensordot(profile, ideal, axes=1), amount if has_metal else None, codes[reach])
+
+
+def _draw(body: _Body, slab: Lattice) -> tuple[AnyArray, ...]:
+    """Ideal Hounsfield values without metal, amount of metal, and label codes of a slab."""
     bones = find_bones(slab, body.solids)
     nearest, second = two_nearest(slab, bones)
-    ideal = soft_tissue(slab, body.limb, body.cords, nearest, second, body.table)
+    tibiae = tuple(solid for solid in body.solids if solid.bone.bone is BoneName.TIBIA)
+    ideal = soft_tissue(slab, body.limb, body.cords, tibiae, nearest, second, body.table)
     codes = np.zeros(slab.shape, dtype=np.uint16)
     for bone in bones:
         draw_bone(ideal, codes, slab, bone, second, body.grain)
-    return ideal, codes
+    metal = draw_metal(slab, body.metal) if body.metal else np.zeros((slab.shape[0], 1, 1), dtype=np.float32)
+    return ideal, metal, codes
+
+
+def _shifted(item: _Slice, shift: FloatArray) -> _Slice:
+    """Move a slice in its plane by a number of pixels (rows, columns)."""
+    metal = None if item.metal is None else ndimage.shift(item.metal, shift, order=1, mode="nearest")
+    body = ndimage.shift(item.body, shift, order=1, mode="nearest")
+    return _Slice(body, metal, ndimage.shift(item.codes, shift, order=0, mode="nearest"))
+
+
+def _drift(k: int, step_mm: float, largest_mm: float, seed: int) -> FloatArray:
+    """How far the leg lies from its place in slice ``k`` (rows, columns), mm: a slow sway of three waves."""
+    if largest_mm == 0.0:
+        return np.zeros(2)
+    random = np.random.default_rng([seed, 51])
+    phases, waves = random.uniform(0.0, 2.0 * np.pi, (2, 3)), random.uniform(40.0, 160.0, (2, 3))
+    sway = np.sin(2.0 * np.pi * k * step_mm / waves + phases).mean(axis=1)
+    result: FloatArray = largest_mm * sway / np.sqrt(2.0)
+    return result
+
+
+def _move(lattice: Lattice, scene: CtScene, seed: int, number: int) -> Affine:
+    """How the leg has moved before a block is taken: about the block's middle, in a direction of its own; the first stays."""
+    if number == 0 or (scene.block_shift_mm == 0.0 and scene.block_turn_deg == 0.0):
+        return Affine.identity()
+    random = np.random.default_rng([seed, 61, number])
+    axis, direction = (unit(random.standard_normal(3)) for _ in range(2))
+    middle = lattice.affine(0.5 * (np.array(lattice.shape) - 1.0))
+    turn = rotation_about(middle, axis, scene.block_turn_deg)
+    return Affine.from_parts(np.eye(3), scene.block_shift_mm * direction) @ turn
 
 
 def _finer(lattice: Lattice, parts: int, reach: int) -> Lattice:
@@ -222,8 +286,4 @@ def _solids(leg: Leg, scene: CtScene) -> tuple[Solid, ...]:
 
 def _cords(leg: Leg, scene: CtScene) -> tuple[Cord, ...]:
     cords = cords_of(leg)
-    if not scene.second_leg:
-        return cords
-    flip = np.array([-1.0, 1.0, 1.0])
-    others = tuple(Cord(c.path * flip, c.half_width, c.half_depth, c.across * flip, c.hu, c.sheath_mm) for c in cords)
-    return (*cords, *others)
+    return (*cords, *(cord.mirrored() for cord in cords)) if scene.second_leg else cords

@@ -9,9 +9,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from surgiplan_desktop.base.arrays import FloatArray
+from surgiplan_desktop.phantom.ct.coarse import coarse_nodes, refined
 from surgiplan_desktop.phantom.ct.grid import Lattice
-from surgiplan_desktop.phantom.ct.limb import MAT_MM, SHELL_MM, Limb
-from surgiplan_desktop.phantom.limb import Leg
+from surgiplan_desktop.phantom.ct.limb import MAT_MM, SHELL_MM, Flesh, Limb
+from surgiplan_desktop.phantom.ct.rods import Rod
+from surgiplan_desktop.phantom.fields import smooth_min
+from surgiplan_desktop.phantom.limb import Leg, Solid
 
 Values = NDArray[np.float32]
 
@@ -20,6 +23,7 @@ SKIN_HU: Final = 20.0
 FAT_HU: Final = -105.0
 MUSCLE_HU: Final = 55.0
 SEPTUM_HU: Final = -75.0
+FASCIA_HU: Final = 45.0
 TENDON_HU: Final = 95.0
 BLOOD_HU: Final = 42.0
 CARTILAGE_HU: Final = 85.0
@@ -36,22 +40,20 @@ _COVER_MM: Final = 5.0
 JOINT_MM: Final = 9.0
 _CARTILAGE_MM: Final = 2.0
 #: The smooth fields of the flesh are evaluated this far apart and interpolated, mm.
-_COARSE_MM: Final = 3.0
+_COARSE_MM: Final = 4.0
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Cord:
-    """A tendon or vessel: a flat tube along a polyline (LPS, mm) with half width and half thickness, and what it is made of.
+    """A tendon or vessel: its shape, its value, and how far the fat around it reaches, mm."""
 
-    ``sheath_mm`` of fat surround it; ``across`` is the direction of its width.
-    """
-
-    path: FloatArray
-    half_width: float
-    half_depth: float
-    across: FloatArray
+    rod: Rod
     hu: float
     sheath_mm: float = 0.0
+
+    def mirrored(self) -> Cord:
+        """Return the cord of the other leg."""
+        return Cord(self.rod.mirrored(), self.hu, self.sheath_mm)
 
 
 def cords_of(leg: Leg) -> tuple[Cord, ...]:
@@ -76,40 +78,56 @@ def cords_of(leg: Leg) -> tuple[Cord, ...]:
         calf - 26.0 * front + 8.0 * lateral,
         ankle - 20.0 * front - 16.0 * lateral + 15.0 * up,
     ])  # fmt: skip
+    # artery and vein run side by side in the fat of their sheath
+    beside = 4.25 * lateral - 2.0 * front
     return (
-        Cord(quadriceps, 17.0, 4.0, lateral, TENDON_HU),
-        Cord(patellar, 13.0, 2.8, lateral, TENDON_HU),
-        Cord(achilles, 7.5, 3.0, lateral, TENDON_HU, 5.0),
-        Cord(vessel, 3.2, 3.2, lateral, BLOOD_HU, 5.0),
-        Cord(vessel + 8.5 * lateral - 4.0 * front, 3.8, 3.4, lateral, BLOOD_HU, 4.0),
+        Cord(Rod(quadriceps, 17.0, 4.0, lateral), TENDON_HU),
+        Cord(Rod(patellar, 13.0, 2.8, lateral), TENDON_HU),
+        Cord(Rod(achilles, 7.5, 3.0, lateral), TENDON_HU, 5.0),
+        Cord(Rod(vessel + beside, 9.5, 6.5, lateral), FAT_HU, 2.0),
+        Cord(Rod(vessel, 3.2, 3.2, lateral), BLOOD_HU),
+        Cord(Rod(vessel + 2.0 * beside, 3.8, 3.4, lateral), BLOOD_HU),
     )
 
 
-def soft_tissue(lattice: Lattice, limb: Limb, cords: tuple[Cord, ...], nearest: Values, second: Values, table: bool) -> Values:
+def soft_tissue(
+    lattice: Lattice,
+    limb: Limb,
+    cords: tuple[Cord, ...],
+    tibiae: tuple[Solid, ...],
+    nearest: Values,
+    second: Values,
+    table: bool,
+) -> Values:
     """Draw everything but bone.
 
     Parameters
     ----------
+    tibiae
+        The skin follows them on their medial side.
     nearest, second
         Distance to the nearest bone and to the one after it at each voxel, mm; large where far.
     table
         Whether there is a couch; the flesh is flat where it lies on it.
     """
-    coarse = _Coarse.over(lattice)
-    x, y, z = lattice.coordinates((coarse.index[0], coarse.index[1], coarse.index[2]))
+    every = [max(1, int(_COARSE_MM / step + 1e-6)) for step in lattice.step]
+    k, j, i = (coarse_nodes(size, n) for size, n in zip(lattice.shape, every, strict=True))
+    x, y, z = lattice.coordinates((k, j, i))
     flesh = limb.flesh(x, y, z)
     shape = np.broadcast_shapes(x.shape, y.shape, z.shape)
     above = np.broadcast_to(limb.couch(x) - y if table else np.full((1, 1, 1), 1e3), shape)
-    depth, cover, septum, layer, shin, grain, couch = (
-        coarse.refined(np.broadcast_to(field, shape))
-        for field in (flesh.depth, flesh.fat, flesh.septum, flesh.layer, flesh.shin, flesh.grain, above)
-    )
-    # Over the shin the skin follows the bone; elsewhere bones push the skin out.
-    depth -= shin * np.maximum(depth - (_COVER_MM + 1.5 - nearest), 0.0)
+    follows = _over_the_shin(flesh, tibiae, np.stack([part.ravel() for part in np.broadcast_arrays(x, y, z)], axis=1))
+    depth, cover, septum, layer, spare, grain, gaps, couch = (
+        refined(np.broadcast_to(field, shape), lattice.shape, tuple(every))
+        for field in (
+            follows, flesh.fat, flesh.septum, flesh.layer, flesh.spare, flesh.grain, flesh.gaps, above,
+        )
+    )  # fmt: skip
+    # Bones push the skin out where the outline comes too near to them; the couch flattens it.
     np.maximum(depth, _COVER_MM - nearest, out=depth)
-    np.minimum(depth, couch, out=depth)
+    depth = smooth_min(depth, couch, 14.0) if table else depth
     within = depth - np.float32(SKIN_MM) - cover
-    tissue = _muscle(septum, layer, grain, within)
+    tissue = _muscle(np.minimum(np.abs(septum), np.abs(layer)), spare, grain, gaps, within)
     _draw_joints(tissue, nearest, second)
     for cord in cords:
         _draw_cord(tissue, lattice, cord, within > 0.0)
@@ -126,22 +144,33 @@ def soft_tissue(lattice: Lattice, limb: Limb, cords: tuple[Cord, ...], nearest: 
     return result
 
 
-def _muscle(septum: Values, layer: Values, grain: Values, within: Values) -> Values:
-    """Fat outside the fascia, muscle inside with septa that widen towards the skin and streaks of fat."""
+def _over_the_shin(flesh: Flesh, tibiae: tuple[Solid, ...], points: FloatArray) -> FloatArray:
+    """Depth below an outline that follows the medial face of the tibia."""
+    if not flesh.shin.any():
+        return flesh.depth
+    bone = np.min([solid.field(points) for solid in tibiae], axis=0).reshape(flesh.depth.shape)
+    result: FloatArray = flesh.depth - flesh.shin * np.maximum(flesh.depth - (_COVER_MM + 1.5 - bone), 0.0)
+    return result
+
+
+def _muscle(near: Values, spare: Values, grain: Values, gaps: Values, within: Values) -> Values:
+    """Fat under the skin and between the muscles; muscle with septa of changing width and streaks of fat.
+
+    ``near`` is the distance to the nearest septum, ``within`` the depth below the deep fascia, mm.
+    """
     kind = np.float32
-    near = np.minimum(np.abs(septum), np.abs(layer))
-    fatty = np.exp(-((near / kind(1.1)) ** 2), dtype=np.float32) * kind(0.75)
+    width = kind(0.9) + kind(0.45) * np.clip(gaps, -1.0, 2.0)
+    fatty = np.exp(-((near / width) ** 2), dtype=np.float32) * np.clip(kind(0.5) + kind(0.4) * gaps, 0.0, 0.9)
     # streaks of fat between the bundles: the tail of the texture
-    fatty += np.clip((grain - kind(1.15)) * kind(0.35), 0.0, 0.5)
-    np.minimum(fatty, kind(1.0), out=fatty)
-    muscle = kind(MUSCLE_HU) + kind(5.0) * grain
-    muscle += fatty * (kind(SEPTUM_HU) - muscle)
-    inside = np.clip(within + kind(0.5), 0.0, 1.0)
+    fatty += np.clip((grain - kind(1.2)) * kind(0.4), 0.0, 0.5)
+    muscle = kind(MUSCLE_HU) + kind(4.0) * grain
+    muscle += np.minimum(fatty, kind(0.9)) * (kind(SEPTUM_HU) - muscle)
+    fat = kind(FAT_HU) + kind(9.0) * np.maximum(grain, kind(-0.5))
+    lean = np.clip(within + kind(0.5), 0.0, 1.0) * (kind(1.0) - spare)
+    result: Values = fat + lean * (muscle - fat)
     # the deep fascia: a thin line denser than fat
-    fascia = np.exp(-((within / kind(0.6)) ** 2), dtype=np.float32) * kind(0.6)
-    fat = kind(FAT_HU) + kind(6.0) * grain
-    result: Values = fat + inside * (muscle - fat)
-    result += fascia * (kind(45.0) - result)
+    fascia = np.exp(-((within / kind(0.6)) ** 2), dtype=np.float32) * np.clip(kind(0.6) - kind(0.2) * gaps, 0.0, 1.0)
+    result += fascia * (kind(FASCIA_HU) - result)
     return result
 
 
@@ -157,62 +186,16 @@ def _draw_joints(tissue: Values, nearest: Values, second: Values) -> None:
 
 
 def _draw_cord(tissue: Values, lattice: Lattice, cord: Cord, inside: NDArray[np.bool_]) -> None:
-    margin = max(cord.half_width, cord.half_depth) + cord.sheath_mm + 2.0
-    for start, end in zip(cord.path[:-1], cord.path[1:], strict=True):
-        span = lattice.box(np.minimum(start, end), np.maximum(start, end), margin)
-        if span is None:
-            continue
-        x, y, z = lattice.coordinates(tuple(np.arange(part.start, part.stop, dtype=np.float64) for part in span))  # type: ignore[arg-type]
-        axis = end - start
-        length = float(np.linalg.norm(axis))
-        axis = axis / length
-        wide = cord.across - (cord.across @ axis) * axis
-        wide /= np.linalg.norm(wide)
-        deep = np.cross(axis, wide)
-        offset = (x - start[0], y - start[1], z - start[2])
-        along, a, b = (sum(part * float(unit[n]) for n, part in enumerate(offset)) for unit in (axis, wide, deep))
-        past = np.maximum(np.maximum(-along, along - length), 0.0)
-        q = np.sqrt((a / cord.half_width) ** 2 + (b / cord.half_depth) ** 2 + (past / cord.half_depth) ** 2)
-        outside = ((q - 1.0) * cord.half_depth).astype(np.float32)
+    for span, outside in cord.rod.distances(lattice, cord.sheath_mm + 2.0):
         part = tissue[span]
         if cord.sheath_mm > 0.0:
-            # a sheath of fat only between muscles; over bone and in joints there is none
-            wrapped = np.clip(cord.sheath_mm - outside, 0.0, 1.0) * inside[span] * np.clip(outside + 0.5, 0.0, 1.0)
+            # a sheath of fat only below the fascia, fading outwards
+            wrapped = np.clip(1.0 - outside / cord.sheath_mm, 0.0, 0.8) * inside[span] * np.clip(outside + 0.5, 0.0, 1.0)
             part += wrapped * (FAT_HU - part)
+            part += np.clip(0.5 - outside, 0.0, 1.0) * inside[span] * (cord.hu - part)
+            continue
         part += np.clip(0.5 - outside, 0.0, 1.0) * (cord.hu - part)
 
 
 def _voxel(lattice: Lattice) -> float:
     return float(np.cbrt(np.prod(lattice.step)))
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class _Coarse:
-    """Every n-th voxel along each index of a lattice, and the linear way back to all of them."""
-
-    index: tuple[FloatArray, FloatArray, FloatArray]
-    weights: tuple[Values, Values, Values]
-
-    @staticmethod
-    def over(lattice: Lattice) -> _Coarse:
-        index, weights = [], []
-        for size, step in zip(lattice.shape, lattice.step, strict=True):
-            every = max(1, int(_COARSE_MM / step + 1e-6))
-            nodes = np.arange(0, size - 1 + every, every, dtype=np.float64)
-            place = np.arange(size) / every
-            low = np.minimum(place.astype(int), max(len(nodes) - 2, 0))
-            matrix = np.zeros((size, len(nodes)), dtype=np.float32)
-            part = place - low
-            matrix[np.arange(size), low] += (1.0 - part).astype(np.float32)
-            matrix[np.arange(size), np.minimum(low + 1, len(nodes) - 1)] += part.astype(np.float32)
-            index.append(nodes)
-            weights.append(matrix)
-        return _Coarse((index[0], index[1], index[2]), (weights[0], weights[1], weights[2]))
-
-    def refined(self, field: FloatArray) -> Values:
-        """Interpolate a field of the coarse nodes at all voxels."""
-        k, j, i = self.weights
-        values = field.astype(np.float32) @ i.T
-        values = np.matmul(j, values)
-        result: Values = (k @ values.reshape(len(values), -1)).reshape(len(k), len(j), len(i))
-        return result
