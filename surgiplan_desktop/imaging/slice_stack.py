@@ -199,11 +199,16 @@ def ladder_of(block: tuple[SliceHeader, ...]) -> Ladder:
 def _rounding(block: Sequence[SliceHeader]) -> float:
     """Return half a unit of the last decimal in which the positions are written, at most COARSE_ROUNDING_MM, and a fifth more.
 
-    The ladder is fitted to rounded places, so that the worst of them lies a little further from it than the rounding.
+    Even places rounded to a unit follow each other in steps of two neighbouring whole numbers of it: what scatters more was not
+    even before. The ladder is fitted to rounded places, so that the worst of them lies a little further from it.
     """
     positions = positions_of(block)
+    moves = np.diff(positions, axis=0)
+    lengths = np.linalg.norm(moves, axis=1)
+    usual = moves[lengths < 1.5 * np.median(lengths)]
     for unit_mm in (2 * COARSE_ROUNDING_MM, 0.2 * COARSE_ROUNDING_MM):
-        if np.allclose(positions / unit_mm, np.rint(positions / unit_mm), rtol=0, atol=1e-6):
+        whole = np.allclose(positions / unit_mm, np.rint(positions / unit_mm), rtol=0, atol=1e-6)
+        if whole and len(usual) and float(np.ptp(usual, axis=0).max()) < 1.5 * unit_mm:
             return 0.6 * unit_mm
     return 0.0
 
