@@ -95,7 +95,8 @@ def check(frame: Frame) -> None:
     if frame.transfer_syntax == syntaxes.RLELossless:
         _check_rle(frame)
         return
-    if not frame.data.rstrip(b"\0").endswith(b"\xff\xd9"):
+    # Some writers pad the frame to an even length with other bytes than zero.
+    if not frame.data.rstrip(b"\0\xff").endswith(b"\xff\xd9"):
         raise DecodeError("the encoded image has no end")
     size = _size_in_jpeg_2000(frame.data) if frame.transfer_syntax in _JPEG_2000 else _size_in_jpeg(frame.data)
     if size is None:

@@ -69,9 +69,10 @@ def frame_headers(dataset: Dataset, header: SliceHeader) -> list[SliceHeader]:
     shared = _item(dataset, "SharedFunctionalGroupsSequence")
     if (not own and shared is None) or not 1 <= header.frames <= MAX_FRAMES:
         return [header]
-    # Frames without groups of their own are kept: they have no position, and so the series is refused, not silently cut.
     groups = [*own[: header.frames], *([None] * (header.frames - len(own)))]
-    return [_frame(header, index, tuple(item for item in (mine, shared) if item)) for index, mine in enumerate(groups)]
+    frames = [_frame(header, index, tuple(item for item in (mine, shared) if item)) for index, mine in enumerate(groups)]
+    # A frame without groups of its own counts to the first one's stack: it has no position, so that stack is refused, not cut.
+    return [frame if mine else replace(frame, part=frames[0].part) for frame, mine in zip(frames, groups, strict=True)]
 
 
 def _frame(header: SliceHeader, index: int, groups: tuple[Dataset, ...]) -> SliceHeader:
