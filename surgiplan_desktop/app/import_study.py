@@ -40,7 +40,7 @@ from surgiplan_desktop.planning.sides import sides_of_blocks
 #: The finding that is told first when a series cannot be taken: what nothing helps against before what could be repaired.
 _WORST_FIRST: Final = (
     "identity_conflict", "not_ct", "secondary_capture", "film", "localizer", "colour", "multiframe", "no_position",
-    "bad_spacing", "tilt", "uneven", "missing_slices", "duplicate_position", "duplicate_uid", "truncated",
+    "bad_spacing", "mixed_rescale", "tilt", "uneven", "missing_slices", "duplicate_position", "duplicate_uid", "truncated",
 )  # fmt: skip
 _TELLING_REASONS: Final = ("unsafe", "truncated", "unreadable", "missing", "no_image", "archive", "not_dicom")
 _SCANNING_SHARE: Final = 0.4

@@ -66,7 +66,8 @@ class SliceHeader:
     frames were not told apart. ``frame_index`` is its place among the ``file_frames`` of the file; frames with another ``part``
     (stack, time) belong to another volume. ``padding`` holds lowest and highest stored value that are no image. ``splitters``
     are the values of ``AcquisitionNumber`` and further tags in which images of one place may differ. ``instance`` is never used
-    for geometry. ``age_years`` is the patient's age at the acquisition.
+    for geometry. ``age_years`` is the patient's age at the acquisition. ``rescaled`` tells whether the file says how stored
+    values become Hounsfield units.
     """
 
     name: str
@@ -115,6 +116,7 @@ class SliceHeader:
     age_years: float | None = None
     body_part: str = ""
     burned_in: bool = False
+    rescaled: bool = True
 
     @property
     def big_endian(self) -> bool:
@@ -194,6 +196,7 @@ def _header_of(
     signed = _short(dataset, "PixelRepresentation", order, 0) == 1
     wanted = (rows * columns * samples * frames * bits + 7) // 8
     short = length >= 0 and (length < wanted or offset + length > size)
+    short = short or (wanted > _LARGE_BYTES and wanted > _MOST_COMPRESSION * (size - offset))
     return SliceHeader(
         name=name,
         sop_uid=_text(dataset, "SOPInstanceUID"),
@@ -220,8 +223,8 @@ def _header_of(
         bits_allocated=bits,
         bits_stored=_short(dataset, "BitsStored", order, bits),
         signed=signed,
-        slope=_number(dataset, "RescaleSlope") or 1.0,
-        intercept=_number(dataset, "RescaleIntercept") or 0.0,
+        slope=_rescale(dataset, "RescaleSlope", 1.0),
+        intercept=_rescale(dataset, "RescaleIntercept", 0.0),
         padded=_TAG_OF["PixelPaddingValue"] in dataset,
         lossy=_text(dataset, "LossyImageCompression") == "01" or syntax in _LOSSY_SYNTAXES,
         position=_triple(dataset, "ImagePositionPatient"),
@@ -239,7 +242,18 @@ def _header_of(
         age_years=_age_years(dataset),
         body_part=_text(dataset, "BodyPartExamined").upper(),
         burned_in=_text(dataset, "BurnedInAnnotation").upper() == "YES",
+        rescaled=any(_values(dataset, keyword) for keyword in ("RescaleSlope", "RescaleIntercept")),
     )
+
+
+def _rescale(dataset: pydicom.Dataset, keyword: str, default: float) -> float:
+    """Return slope or intercept; ValueError for one that is there and no number: a guess would be wrong by hundreds of HU."""
+    if not any(str(value).strip() for value in _values(dataset, keyword)):
+        return default
+    number = _number(dataset, keyword)
+    if number is None or (keyword == "RescaleSlope" and number == 0.0):
+        raise ValueError(f"{keyword} is no number to go by")
+    return number
 
 
 _LOSSY_SYNTAXES: Final = frozenset({
@@ -248,6 +262,9 @@ _LOSSY_SYNTAXES: Final = frozenset({
 #: Lengths that are no length: the data is encapsulated and whole; or its fragments run past the end of the file.
 _ENCAPSULATED: Final = -1
 _CUT_FRAGMENTS: Final = -2
+#: No codec makes a picture so much smaller; a picture larger than this that claims it is not there (a small one may be all air).
+_MOST_COMPRESSION: Final = 2000
+_LARGE_BYTES: Final = 64 << 20
 
 
 def _pixel_data(stream: BinaryIO, size: int, syntax: str) -> tuple[int, int | None]:

@@ -146,6 +146,9 @@ def _image_findings(members: list[SliceHeader]) -> list[Finding]:
         apart = all(header.frames == 1 for header in members)
         frames = sum(header.frames for header in members)
         findings.append(_finding("multiframe", "note" if apart else "fail", frames=frames))
+    if first.modality == "CT" and first.file_frames == 1 and len({header.rescaled for header in members}) > 1:
+        silent = file_names([header for header in members if not header.rescaled])
+        findings.append(Finding("mixed_rescale", "fail", (("files", len(silent)),), silent))
     findings += _placing_findings(members)
     if any(header.lossy for header in members):
         findings.append(_finding("lossy", "warn"))

@@ -20,7 +20,7 @@ Verdict = Literal["ok", "repairable", "refused"]
 #: Findings that say no, and what has to be asked of the scanner stands in their text.
 REFUSING: Final = frozenset({
     "not_ct", "secondary_capture", "localizer", "film", "multiframe", "no_position", "bad_spacing", "colour",
-    "identity_conflict",
+    "identity_conflict", "mixed_rescale",
 })  # fmt: skip
 #: Findings that a repair could mend, with the user's consent.
 REPAIRABLE: Final = frozenset({"tilt", "missing_slices", "uneven", "duplicate_position", "duplicate_uid", "truncated"})

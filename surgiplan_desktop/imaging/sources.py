@@ -6,8 +6,10 @@ An archive is never unpacked to the disk, and its members are read within bounds
 from __future__ import annotations
 
 import io
+import lzma
 import os
 import zipfile
+import zlib
 from collections.abc import Iterable
 from pathlib import Path
 from types import TracebackType
@@ -89,7 +91,16 @@ class Sources:
             if member.file_size > _HELD_BYTES:
                 return cast(BinaryIO, io.BufferedReader(cast(io.RawIOBase, self._archive.open(name))))
             return io.BytesIO(self._archive.read(name))
-        except (zipfile.BadZipFile, RuntimeError, NotImplementedError, ValueError, EOFError, KeyError) as error:
+        except (
+            zipfile.BadZipFile,
+            zlib.error,
+            lzma.LZMAError,
+            RuntimeError,
+            NotImplementedError,
+            ValueError,
+            EOFError,
+            KeyError,
+        ) as error:
             raise OSError(str(error)) from error
 
     def list_files(self, progress: Progress = SILENT) -> tuple[str, ...]:
@@ -165,15 +176,23 @@ class Sources:
                         name = below + entry.name
                         if entry.is_dir(follow_symlinks=False):
                             waiting.append(f"{name}/")
-                        elif entry.is_file():
+                        elif _is_file(entry):
                             found.append(name)
-                        elif entry.is_symlink() and not entry.is_dir():
+                        elif entry.is_symlink() and not (folder / name).is_dir():
                             self._left_aside += (Rejected(name, "unreadable", "broken link"),)
             except OSError as error:
                 if not below:
                     raise InputDataError("unreadable_file", file=folder, detail=str(error)) from error
                 self._left_aside += (Rejected(below.rstrip("/"), "unreadable", str(error)),)
         return sorted(found)
+
+
+def _is_file(entry: os.DirEntry[str]) -> bool:
+    """Whether a name stands for a regular file, itself or by a link; a link to itself does not, a pipe neither."""
+    try:
+        return entry.is_file()
+    except OSError:
+        return False
 
 
 def _expands(size: int, compressed: int, harmless: int) -> bool:
