@@ -134,12 +134,12 @@ class _Tissue:
 
 
 def _air(smooth: FloatArray, centres: FloatArray, total: float) -> float | None:
-    """Return the lowest strong peak when it is that of air: near -1000, or 700 HU and more below the next (a shifted scale)."""
+    """Return the lowest strong peak when it is that of air: near -1000, or as far below flesh as air is (a shifted scale)."""
     strong = [n for n in _maxima(smooth) if smooth[max(0, n - 6) : n + 7].sum() > 0.02 * total]
     if not strong:
         return None
     lowest = float(centres[strong[0]])
-    if lowest > -700.0 and not any(centres[n] > lowest + 700.0 for n in strong[1:]):
+    if lowest > -700.0 and not any(850.0 < centres[n] - lowest < 1150.0 for n in strong[1:]):
         return None
     return _refined(smooth, centres, strong[0])
 

@@ -13,7 +13,7 @@ from typing import Final
 
 import numpy as np
 
-from surgiplan_desktop.base.arrays import FloatArray
+from surgiplan_desktop.base.arrays import BoolArray, FloatArray, IntArray
 from surgiplan_desktop.base.progress import SILENT, Progress
 from surgiplan_desktop.geometry.distance import closest_points
 from surgiplan_desktop.model.anatomy import BoneId
@@ -22,7 +22,9 @@ from surgiplan_desktop.planning.limits import default_limits
 
 #: Vertices nearer to the end of the overlap than this have no partner in the other block, mm.
 _MARGIN_MM: Final = 2.0
-_ROUNDS: Final = 30
+_ROUNDS: Final = 40
+#: The first rounds only shift: a section with three corners could else be turned on to the wrong ones.
+_SHIFTING_ROUNDS: Final = 8
 _STILL_MM: Final = 1e-4
 #: Fewer points than this are no shaft; more are thinned.
 _LEAST_POINTS: Final = 60
@@ -104,13 +106,15 @@ def _laid_on(pairs: Sequence[tuple[FloatArray, BonePart]]) -> tuple[float, float
     reach = float(np.sqrt(((start - middle) ** 2).sum(axis=1).mean()))
     turned, shifted = np.eye(3), np.zeros(3)
     rest = np.zeros(len(start))
-    for _ in range(_ROUNDS):
+    for number in range(_ROUNDS):
         here = (start - middle) @ turned.T + middle + shifted
-        near, normals = _nearest(here, ends, pairs)
+        near, normals, bony = _nearest(here, ends, pairs)
         rest = ((near - here) * normals).sum(axis=1)
         scatter = 1.4826 * float(np.median(np.abs(rest - np.median(rest))))
-        good = np.abs(rest - np.median(rest)) <= max(3.0 * scatter, 0.2)
+        good = bony & (np.abs(rest - np.median(rest)) <= max(3.0 * scatter, 0.2))
         arms = np.cross(here[good] - middle - shifted, normals[good]) / reach
+        if number < _SHIFTING_ROUNDS:
+            arms = np.zeros_like(arms)
         system = np.concatenate([arms, normals[good]], axis=1)
         values, vectors = np.linalg.eigh(system.T @ system / len(system))
         seen = vectors[:, values > _SEEN**2]
@@ -118,22 +122,25 @@ def _laid_on(pairs: Sequence[tuple[FloatArray, BonePart]]) -> tuple[float, float
         turned = _rotation(moved[:3] / reach) @ turned
         shifted = shifted + moved[3:]
         rest = rest[good]
-        if float(np.linalg.norm(moved)) < _STILL_MM:
+        if number >= _SHIFTING_ROUNDS and float(np.linalg.norm(moved)) < _STILL_MM:
             break
     angle = float(np.degrees(np.arccos(np.clip((np.trace(turned) - 1.0) / 2.0, -1.0, 1.0))))
     return angle, float(np.linalg.norm(shifted)), float(np.sqrt((rest**2).mean()))
 
 
-def _nearest(points: FloatArray, ends: FloatArray, pairs: Sequence[tuple[FloatArray, BonePart]]) -> tuple[FloatArray, FloatArray]:
-    """Nearest points on the surface of each pair and the normals there, (n, 3) each."""
-    near, normals = [], []
+def _nearest(
+    points: FloatArray, ends: IntArray, pairs: Sequence[tuple[FloatArray, BonePart]]
+) -> tuple[FloatArray, FloatArray, BoolArray]:
+    """Nearest points on the surface of each pair and the normals there, (n, 3) each; and where that is bone and no cap, (n,)."""
+    near, normals, bony = [], [], []
     for (_, part), first, last in zip(pairs, ends[:-1], ends[1:], strict=True):
         found, _, face = closest_points(part.mesh, points[first:last])
         corners = part.mesh.vertices[part.mesh.faces[face]]
         normal = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
         near.append(found)
         normals.append(normal / np.maximum(np.linalg.norm(normal, axis=1, keepdims=True), 1e-12))
-    return np.concatenate(near), np.concatenate(normals)
+        bony.append(~part.cap_vertices[part.mesh.faces[face]].any(axis=1))
+    return np.concatenate(near), np.concatenate(normals), np.concatenate(bony)
 
 
 def _rotation(vector: FloatArray) -> FloatArray:

@@ -55,7 +55,12 @@ def slice_checks(blocks: Sequence[VolumeBlock], joints: JointBlocks, limits: Lim
         worst = max(_slice_mm(block) for block in shown)
         fail = limits["quality.slices_knee_guide_mm"] if joint == "knee" else None
         checks.append(graded(name, worst, limits[f"quality.slices_{joint}_mm"], fail))
-    if joints.known_by == "unknown":
+    if joints.known_by != "unknown":
+        missing = [joint for joint in _SLICES if not joints.of(joint)]
+        if missing:
+            status: Status = "fail" if "knee" in missing else "warn"
+            checks.append(Check("scan_joint_missing", status, ", ".join(missing), None))
+    else:
         worst = max(map(_slice_mm, blocks))
         checks.append(
             graded("scan_slices_unknown", worst, limits["quality.slices_knee_mm"], limits["quality.slices_knee_guide_mm"])
@@ -172,7 +177,7 @@ def scale_checks(blocks: Sequence[VolumeBlock], limits: Limits) -> list[Check]:
         checks.append(Check("scan_scale", status, words, None, (("off_hu", round(worst)),)))
     noise = max((values["noise_hu"] for values in judged if "noise_hu" in values), default=None)
     if noise is not None:
-        checks.append(graded("scan_noise", noise, limits["quality.noise_hu"]))
+        checks.append(graded("scan_noise", round(noise, 1), limits["quality.noise_hu"]))
     return checks
 
 
