@@ -19,6 +19,7 @@ from pydicom.tag import Tag
 from pydicom.uid import UID, DeflatedExplicitVRLittleEndian, ExplicitVRBigEndian, ImplicitVRLittleEndian
 
 from surgiplan_desktop.imaging.deflated import inflated, is_deflated
+from surgiplan_desktop.imaging.jpeg_headers import irreversible_jpeg_2000
 
 Triple = tuple[float, float, float]
 _T = TypeVar("_T")
@@ -226,7 +227,7 @@ def _header_of(
         slope=_rescale(dataset, "RescaleSlope", 1.0),
         intercept=_rescale(dataset, "RescaleIntercept", 0.0),
         padded=_TAG_OF["PixelPaddingValue"] in dataset,
-        lossy=_text(dataset, "LossyImageCompression") == "01" or syntax in _LOSSY_SYNTAXES,
+        lossy=_text(dataset, "LossyImageCompression") == "01" or _is_lossy(stream, offset, syntax),
         position=_triple(dataset, "ImagePositionPatient"),
         orientation=_numbers(dataset, "ImageOrientationPatient", 6),
         pixel_spacing=_pair(dataset, "PixelSpacing"),
@@ -256,9 +257,22 @@ def _rescale(dataset: pydicom.Dataset, keyword: str, default: float) -> float:
     return number
 
 
-_LOSSY_SYNTAXES: Final = frozenset({
-    "1.2.840.10008.1.2.4.50", "1.2.840.10008.1.2.4.51", "1.2.840.10008.1.2.4.81", "1.2.840.10008.1.2.4.203",
-})  # fmt: skip
+_LOSSY_SYNTAXES: Final = frozenset({"1.2.840.10008.1.2.4.50", "1.2.840.10008.1.2.4.51", "1.2.840.10008.1.2.4.81"})
+#: JPEG 2000 and its fast form: with loss or without, as each image says itself.
+_EITHER: Final = frozenset({"1.2.840.10008.1.2.4.91", "1.2.840.10008.1.2.4.203"})
+_CODESTREAM_HEAD: Final = 1024
+
+
+def _is_lossy(stream: BinaryIO, offset: int, syntax: str) -> bool:
+    """Whether the encoding loses something, whatever the tag says or leaves out."""
+    if syntax not in _EITHER:
+        return syntax in _LOSSY_SYNTAXES
+    stream.seek(offset + 4)
+    (table,) = struct.unpack("<I", stream.read(4))
+    stream.seek(offset + 16 + table)  # behind the offset table and the tag and length of the first fragment
+    return irreversible_jpeg_2000(stream.read(_CODESTREAM_HEAD))
+
+
 #: Lengths that are no length: the data is encapsulated and whole; or its fragments run past the end of the file.
 _ENCAPSULATED: Final = -1
 _CUT_FRAGMENTS: Final = -2

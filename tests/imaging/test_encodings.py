@@ -9,18 +9,21 @@ import numpy as np
 import pydicom
 import pytest
 from pydicom.dataset import Dataset
+from pydicom.encaps import encapsulate
 
 from surgiplan_desktop.base.errors import InputDataError
 from surgiplan_desktop.base.spaces import Affine
 from surgiplan_desktop.imaging import decoder_process
-from surgiplan_desktop.imaging.decoding import DecodeError, Frame, irreversible_jpeg_2000
+from surgiplan_desktop.imaging.decoding import DecodeError, Frame
 from surgiplan_desktop.imaging.deflated import inflated
 from surgiplan_desktop.imaging.dicom_header import SliceHeader, read_header
 from surgiplan_desktop.imaging.dicom_read import read_slice
 from surgiplan_desktop.imaging.dicom_write import save, write_ct_series
 from surgiplan_desktop.imaging.encoding import SYNTAXES, encode
+from surgiplan_desktop.imaging.jpeg_headers import irreversible_jpeg_2000
 from surgiplan_desktop.imaging.sources import Sources
 from surgiplan_desktop.model.images import Volume
+from tests.imaging.htj2k_codestream import CODESTREAM
 
 SIZE = (33, 36)
 ENCAPSULATED = ("rle", "jpeg_lossless", "jpeg_ls", "jpeg_ls_near", "j2k_lossless", "j2k_lossy")
@@ -318,7 +321,29 @@ def test_a_deflated_bomb_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPa
         assert getattr(read_header(image.name, stream), "reason", "") == "unreadable"
 
 
-def test_lossy_jpeg_2000_is_known_by_its_wavelet() -> None:
+@pytest.mark.parametrize("syntax", ["1.2.840.10008.1.2.4.201", "1.2.840.10008.1.2.4.202", "1.2.840.10008.1.2.4.203"])
+def test_high_throughput_jpeg_2000_is_read(image: Path, syntax: str) -> None:
+    """No codec at hand writes it: the codestream is one of OpenJPH 0.26 of the same picture."""
+
+    def edit(dataset: Dataset) -> None:
+        store(dataset, hounsfield().astype(np.uint16), 16)
+        dataset.add_new("PixelData", "OB", encapsulate([CODESTREAM]))
+        dataset["PixelData"].is_undefined_length = True
+        dataset.file_meta.TransferSyntaxUID = pydicom.uid.UID(syntax)
+
+    change(image, edit)
+    np.testing.assert_array_equal(read(image), hounsfield())
+    assert not header_of(image).lossy
+
+
+def test_lossy_jpeg_2000_is_known_by_its_wavelet(tmp_path: Path) -> None:
     stored = (hounsfield() + 1024).astype(np.uint16)
     assert irreversible_jpeg_2000(encode(stored, "j2k_lossy"))
     assert not irreversible_jpeg_2000(encode(stored, "j2k_lossless"))
+    affine = Affine.from_parts(np.column_stack([[0, 0, 2.0], [0, 0.5, 0], [0.5, 0, 0]]), np.zeros(3))
+    (path,) = write_ct_series(Volume(hounsfield()[None], affine), tmp_path, transfer_syntax="j2k_lossy")
+    change(path, lambda dataset: delattr(dataset, "LossyImageCompression"))
+    assert header_of(path).lossy
+    (path,) = write_ct_series(Volume(hounsfield()[None], affine), tmp_path, transfer_syntax="j2k_lossless")
+    change(path, lambda dataset: setattr(dataset.file_meta, "TransferSyntaxUID", pydicom.uid.JPEG2000))
+    assert not header_of(path).lossy
