@@ -9,15 +9,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Literal
 
-from surgiplan_desktop.app.describe_scan import volume_file_lines
+from surgiplan_desktop.app.describe_scan import repair_words, volume_file_lines
 from surgiplan_desktop.app.import_study import choose, nothing_found, scan
 from surgiplan_desktop.app.texts import Texts
 from surgiplan_desktop.base.errors import SurgiPlanError, UsageError
 from surgiplan_desktop.base.progress import SILENT, Progress
 from surgiplan_desktop.imaging.dicom_blocks import BlockPlan
 from surgiplan_desktop.imaging.dicom_header import SliceHeader
-from surgiplan_desktop.imaging.dicom_scan import ScanResult, Series, Verdict
 from surgiplan_desktop.imaging.film_dicom import FILM_MODALITIES
+from surgiplan_desktop.imaging.series import ScanResult, Series, Verdict
 from surgiplan_desktop.imaging.slice_stack import block_affine
 from surgiplan_desktop.imaging.sources import Sources
 from surgiplan_desktop.imaging.volume_files import VolumeKind
@@ -39,9 +39,9 @@ class FindingWords:
 class SeriesRow:
     """One series of the browser.
 
-    ``facts`` is its size in a line; ``reason`` why it is proposed, empty where it is not; ``repairs`` what would be done to it
-    with consent; ``ask`` what to ask the scanner for where it cannot be taken as it is; ``spans_mm`` lowest and highest z (LPS)
-    of each block; ``film`` the file of a radiograph, which is attached as a film.
+    ``facts`` is its size in a line; ``proposed`` whether it is ticked at first; ``reason`` why it is proposed or why not;
+    ``repairs`` what would be done to it with consent; ``ask`` what to ask the scanner for where it cannot be taken as it is;
+    ``spans_mm`` lowest and highest z (LPS) of each block; ``film`` the file of a radiograph, which is attached as a film.
     """
 
     series: Series
@@ -124,8 +124,7 @@ def page_of(result: ScanResult, texts: Texts, *, progress: Progress = SILENT) ->
         for number, series in enumerate(result.series):
             progress.step(number, len(result.series), "scanning")
             row = _row(result, series, proposed, sources, texts)
-            placed = bool(series.blocks) and bool(series.first.frame_uid)
-            groups.setdefault((series.identity, series.first.frame_uid) if placed else series.uid, []).append(row)
+            groups.setdefault((series.identity, series.frame) if series.blocks else series.uid, []).append(row)
         reasons: dict[str, list[str]] = {}
         for item in result.rejected:
             reasons.setdefault(item.reason, []).append(sources.full_name(item.name))
@@ -144,7 +143,8 @@ def _proposed(result: ScanResult, texts: Texts) -> tuple[frozenset[str], str]:
     except SurgiPlanError as error:
         if isinstance(error, UsageError) and error.message_id in _CHOICES:
             return frozenset(), texts.text(f"ui.choose_{error.message_id}")
-        return frozenset(), " ".join(texts.error(error))
+        mendable = any(series.verdict == "repairable" for series in result.series)
+        return frozenset(), texts.text("ui.only_repairable" if mendable else "ui.only_refused")
 
 
 def _row(result: ScanResult, series: Series, proposed: frozenset[str], sources: Sources, texts: Texts) -> SeriesRow:
@@ -169,7 +169,7 @@ def _row(result: ScanResult, series: Series, proposed: frozenset[str], sources: 
         verdict=series.verdict,
         findings=findings,
         proposed=series.uid in proposed,
-        reason=_reason(series, texts) if series.uid in proposed else "",
+        reason=_reason(series, texts),
         repairs=_repairs(series, sources, texts),
         ask="" if series.verdict == "ok" else _ask(result, series, texts),
         spans_mm=tuple(sorted(_span(block) for block in series.blocks if len(block) > 1)),
@@ -178,26 +178,26 @@ def _row(result: ScanResult, series: Series, proposed: frozenset[str], sources: 
 
 
 def _reason(series: Series, texts: Texts) -> str:
-    parts = [texts.text(f"label.series_{name}") for name in getattr(series, "reason", ())]
-    return texts.text("ui.proposed", reason=", ".join(parts)) if parts else texts.text("ui.proposed_only")
+    if not series.reason:
+        return ""
+    reasons = ", ".join(texts.text(f"label.series_{name}") for name in series.reason)
+    return texts.text("ui.series_proposed" if series.proposed else "ui.series_not_proposed", reasons=reasons)
 
 
 def _repairs(series: Series, sources: Sources, texts: Texts) -> tuple[FindingWords, ...]:
     """Say what each repair would do and how large its error is."""
     return tuple(
-        FindingWords(
-            "warn", texts.text(f"ui.repair_{plan.kind}", **dict(plan.parameters)), tuple(map(sources.full_name, plan.files))
-        )
-        for plan in getattr(series, "repairs", ())
+        FindingWords("warn", repair_words(plan, texts), tuple(map(sources.full_name, plan.files))) for plan in series.repairs
     )
 
 
 def _ask(result: ScanResult, series: Series, texts: Texts) -> str:
-    """Return what to ask for, from the error that taking the series as it is would raise."""
+    """Return what to ask for, by the error that taking the series as it is would raise."""
     try:
         choose(result, [series.uid])
     except SurgiPlanError as error:
-        return texts.error(error)[1]
+        code = error.message_id.removeprefix("refused_")
+        return texts.text(f"ui.ask_{code}") if texts.has(f"ui.ask_{code}") else texts.error(error)[1]
     return ""
 
 

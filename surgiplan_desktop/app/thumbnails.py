@@ -4,13 +4,9 @@ from __future__ import annotations
 
 from typing import Final
 
-import numpy as np
-
 from surgiplan_desktop.base.progress import SILENT, Progress
-from surgiplan_desktop.base.spaces import Affine
-from surgiplan_desktop.imaging.dicom_blocks import BlockPlan
-from surgiplan_desktop.imaging.dicom_read import read_block
-from surgiplan_desktop.imaging.dicom_scan import ScanResult, Series
+from surgiplan_desktop.imaging.dicom_read import read_slice
+from surgiplan_desktop.imaging.series import ScanResult, Series
 from surgiplan_desktop.imaging.sources import Sources
 from surgiplan_desktop.imaging.thumbnail import Thumbnail, middle_header, thumbnail_of
 
@@ -29,7 +25,6 @@ def read_thumbnail(result: ScanResult, series: Series, *, progress: Progress = S
     header = middle_header(series.headers, series.blocks)
     progress.step(0, 1, "thumbnail")
     with Sources(result.path) as sources:
-        plan = BlockPlan((header,), Affine(np.eye(4)), (series.uid,))
-        values = read_block(sources, plan).array[0]
+        values = read_slice(sources, header)
     progress.step(1, 1, "thumbnail")
     return thumbnail_of(values, header, LONGEST_PX)

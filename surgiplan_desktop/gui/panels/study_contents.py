@@ -80,7 +80,7 @@ class StudyContents(QWidget):
         inner = group(self._quality, self._bridge.word("group_quality"))
         inner.addWidget(VerdictLight(self._stage, quality.light, quality_title(quality, texts), "scan_quality"))
         for number, (status, words) in enumerate(quality_reasons(quality, texts)):
-            inner.addWidget(label(words, status, f"quality_reason_{number}"))
+            inner.addWidget(label(words[:1].upper() + words[1:], status, f"quality_reason_{number}"))
         if quality.reasons:
             inner.addWidget(label(self._bridge.word("quality_protocol"), "small"))
 

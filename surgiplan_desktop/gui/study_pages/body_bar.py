@@ -13,7 +13,7 @@ from surgiplan_desktop.app.study_page import SeriesRow
 from surgiplan_desktop.gui.theme import SMALL, font
 from surgiplan_desktop.gui.viewports.stage import Stage
 
-_WIDTH_PX: Final = 118
+_WIDTH_PX: Final = 138
 _MARGIN_PX: Final = 18
 _COLUMN_PX: Final = 22
 #: More series than this are not drawn side by side.
@@ -37,7 +37,7 @@ def gaps_between(spans: Sequence[Span]) -> list[Span]:
 
 
 class BodyBar(QWidget):
-    """See the module's text. Ticked series are filled, others outlined."""
+    """See the module's text; every series has a place. Ticked series are filled, others outlined."""
 
     def __init__(self, stage: Stage, rows: Sequence[SeriesRow], name: str) -> None:
         super().__init__()
@@ -45,7 +45,7 @@ class BodyBar(QWidget):
         self.setFixedWidth(_WIDTH_PX)
         self.setMinimumHeight(120)
         self._stage = stage
-        self._rows = [row for row in rows if row.spans_mm]
+        self._rows = list(rows)
         self._ticked: frozenset[str] = frozenset()
         self._spans = sorted({span for row in self._rows for span in row.spans_mm})
         self._gaps = [gap for gap in gaps_between(self._spans) if gap[1] - gap[0] >= 1.0]

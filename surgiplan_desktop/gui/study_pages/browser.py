@@ -147,9 +147,10 @@ class StudyBrowser(QWidget):
 
     def _add_group(self, rows: tuple[SeriesRow, ...]) -> None:
         word = self._bridge.word
-        placed = any(row.spans_mm for row in rows)
-        alone = word("group_single" if placed else "group_unplaced")
-        heading = word("group_linked", count=len(rows)) if len(rows) > 1 else alone
+        usable = [row for row in rows if row.spans_mm and row.verdict != "refused"]
+        heading = word("group_single" if any(row.spans_mm for row in rows) else "group_unplaced")
+        if len(rows) > 1:
+            heading = word("group_linked", count=len(rows), usable=len(usable))
         patients = () if self.page is None else self.page.patients
         if len(patients) > 1:
             heading = word("group_patient", number=patients.index(rows[0].series.first.patient) + 1) + " · " + heading
@@ -165,8 +166,8 @@ class StudyBrowser(QWidget):
             self.cards.append(made)
             column.addWidget(made)
         column.addStretch(1)
-        if placed:
-            bar = BodyBar(self._stage, rows, f"body_bar_{len(self._bars)}")
+        if usable:
+            bar = BodyBar(self._stage, usable, f"body_bar_{len(self._bars)}")
             self._bars.append(bar)
             line.addWidget(bar)
         line.addLayout(column, 1)
@@ -187,7 +188,7 @@ class StudyBrowser(QWidget):
             first = changed.row.series
             for other in self.cards:
                 theirs = other.row.series
-                apart = (theirs.identity, theirs.first.frame_uid) != (first.identity, first.first.frame_uid)
+                apart = (theirs.identity, theirs.frame) != (first.identity, first.frame)
                 if other is not changed and other.ticked and apart:
                     other.box.setChecked(False)
         self._show_ticked()

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import Signal
-from PySide6.QtWidgets import QButtonGroup, QCheckBox, QHBoxLayout, QLineEdit, QVBoxLayout, QWidget
+from PySide6.QtCore import Qt, Signal
+from PySide6.QtWidgets import QButtonGroup, QCheckBox, QFrame, QHBoxLayout, QLineEdit, QScrollArea, QVBoxLayout, QWidget
 
 from surgiplan_desktop.app.film_pictures import FoundFilm
 from surgiplan_desktop.gui.viewports.stage import Stage
@@ -34,11 +34,22 @@ class FilmForm(QWidget):
     def __init__(self, stage: Stage) -> None:
         super().__init__()
         self.setObjectName("film_form")
-        self.setFixedWidth(270)
+        self.setFixedWidth(284)
         self._stage = stage
         self._bridge = stage.bridge
-        outer = QVBoxLayout(self)
-        outer.setContentsMargins(12, 4, 4, 8)
+        whole = QVBoxLayout(self)
+        whole.setContentsMargins(0, 0, 0, 0)
+        scroll = QScrollArea()
+        scroll.setObjectName("panelScroll")
+        scroll.setWidgetResizable(True)
+        scroll.setFrameShape(QFrame.Shape.NoFrame)
+        scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        inside = QWidget()
+        inside.setObjectName("panelBody")
+        scroll.setWidget(inside)
+        whole.addWidget(scroll)
+        outer = QVBoxLayout(inside)
+        outer.setContentsMargins(12, 4, 12, 8)
         outer.setSpacing(8)
         self._content = QVBoxLayout()
         self._content.setSpacing(8)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from PySide6.QtCore import QRectF, Qt, Signal
+from PySide6.QtCore import QPoint, QRectF, Qt, Signal
 from PySide6.QtGui import QImage, QPainter, QPaintEvent
 from PySide6.QtWidgets import QCheckBox, QFrame, QHBoxLayout, QLabel, QSizePolicy, QVBoxLayout, QWidget
 
@@ -44,7 +44,7 @@ class SeriesCard(QFrame):
         self._words = QVBoxLayout()
         self._words.setSpacing(4)
         outer.addLayout(self._words, 1)
-        self._consent: QCheckBox | None = None
+        self._consent: TickBox | None = None
         self._add_head()
         self._add_findings()
         self._add_repair()
@@ -70,7 +70,7 @@ class SeriesCard(QFrame):
         row, word = self.row, self._stage.bridge.word
         head = QHBoxLayout()
         head.setSpacing(10)
-        self.box = QCheckBox(row.title.replace("&", "&&"))
+        self.box = TickBox(row.title.replace("&", "&&"))
         self.box.setObjectName(self._name)
         self.box.setFont(font(bold=True))
         self.box.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)  # a long name never widens the page
@@ -84,14 +84,15 @@ class SeriesCard(QFrame):
         self._words.addLayout(head)
         self._words.addWidget(label(row.facts, "small", f"{self._name}_facts"))
         if row.reason:
-            self._words.addWidget(label(row.reason, "ok", f"{self._name}_reason"))
+            tone = "ok" if row.series.proposed else "small"
+            self._words.addWidget(label(row.reason, tone, f"{self._name}_reason"))
 
     def _add_findings(self) -> None:
         word = self._stage.bridge.word
         for number, finding in enumerate(self.row.findings):
-            tone = _TONES[finding.severity] if self.row.verdict != "ok" or finding.severity != "fail" else "warn"
-            words = f"{_GLYPHS[finding.severity]}  {finding.words[:1].upper()}{finding.words[1:]}."
-            self._words.addWidget(label(words.replace("..", "."), tone, f"{self._name}_finding_{number}"))
+            severity = "warn" if finding.severity == "fail" and self.row.verdict != "refused" else finding.severity
+            words = f"{_GLYPHS[severity]}  {_sentence(finding.words)}"
+            self._words.addWidget(label(words, _TONES[severity], f"{self._name}_finding_{number}"))
             if finding.files:
                 heading = word("files_concerned", count=len(finding.files))
                 names = FileNames(self._stage.bridge, heading, finding.files, f"{self._name}_files_{number}")
@@ -100,22 +101,28 @@ class SeriesCard(QFrame):
     def _add_repair(self) -> None:
         row, word = self.row, self._stage.bridge.word
         for number, repair in enumerate(row.repairs):
-            self._words.addWidget(label(word("repair_does", what=repair.words), "", f"{self._name}_repair_{number}"))
+            self._words.addWidget(label(word("repair_does", what=_sentence(repair.words)), "", f"{self._name}_repair_{number}"))
         if row.repairs:
-            self._consent = QCheckBox(word("repair_consent"))
+            self._consent = TickBox(word("repair_consent"))
             self._consent.setObjectName(f"{self._name}_consent")
             self._consent.setToolTip(word("repair_consent_tip"))
             self._consent.toggled.connect(self._agree)
             self._words.addWidget(self._consent)
         if row.ask:
-            role = "small" if row.repairs else ""
-            self._ask = label(word("repair_or" if row.repairs else "ask_scanner", what=row.ask), role, f"{self._name}_ask")
-            self._words.addWidget(self._ask)
+            name = "repair_or" if row.repairs else "ask_scanner"
+            self._words.addWidget(label(word(name, what=row.ask), "small" if row.repairs else "", f"{self._name}_ask"))
 
     def _agree(self, agreed: bool) -> None:
         self.box.setEnabled(agreed)
         self.box.setChecked(agreed)
         self.changed.emit()
+
+
+class TickBox(QCheckBox):
+    """A box that is ticked by a click anywhere on its row."""
+
+    def hitButton(self, at: QPoint) -> bool:
+        return self.rect().contains(at)
 
 
 class Picture(QWidget):
@@ -174,3 +181,7 @@ class Picture(QWidget):
                 painter.setPen(colour)
                 painter.drawText(self.rect().adjusted(3 + shift, 1 + shift, -3 + shift, -1 + shift), edge, letter)
         painter.end()
+
+
+def _sentence(words: str) -> str:
+    return words[:1].upper() + words[1:] + ("" if words.endswith(".") else ".")

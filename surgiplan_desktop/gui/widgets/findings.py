@@ -23,7 +23,7 @@ def card(words: str, tone: str, heading: str = "") -> QFrame:
     inner.setSpacing(2)
     if heading:
         inner.addWidget(label(heading, tone or "group"))
-    inner.addWidget(label(words, "" if tone else "secondary"))
+    inner.addWidget(label(words[:1].upper() + words[1:], "" if tone else "secondary"))
     return frame
 
 

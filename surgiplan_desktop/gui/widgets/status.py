@@ -88,8 +88,9 @@ class StatusBar(QWidget):
 
     def cancel_jobs(self) -> None:
         """Ask the jobs at work to stop."""
-        for job, _ in self._started.values():
-            job.cancel()
+        for job in self._bridge.services.jobs.active:  # also those whose begin has not been told here yet
+            if job.name not in _UNSEEN:
+                job.cancel()
 
     def _say(self, said: Said) -> None:
         self._said.append(said)
