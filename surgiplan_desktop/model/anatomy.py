@@ -37,6 +37,7 @@ class BoneName(StrEnum):
     FIBULA = "fibula"
     TALUS = "talus"
     HIP = "hip"
+    SACRUM = "sacrum"
 
 
 class BoneId(NamedTuple):
@@ -62,7 +63,9 @@ FIRST_USER_CODE: Final = 200
 
 
 def label_code(bone: BoneId) -> int:
-    """Return the label code of a bone: 1..6 right, 101..106 left."""
+    """Return the label code of a bone: 1..6 right, 101..106 left; the sacrum is 7 whichever side it came with."""
+    if bone.bone is BoneName.SACRUM:
+        return SACRUM_CODE
     return _CODE_ON_THE_RIGHT[bone.bone] + (0 if bone.side is Side.RIGHT else 100)
 
 

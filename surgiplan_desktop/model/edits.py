@@ -6,7 +6,7 @@ from dataclasses import replace
 from types import MappingProxyType
 
 from surgiplan_desktop.model.anatomy import LandmarkId, Side
-from surgiplan_desktop.model.case import Approval, Case, ImportedBone, Intake, Landmark, SegmentationRun, SideResolution
+from surgiplan_desktop.model.case import Approval, Case, ImportedBone, Intake, Landmark, Patient, SegmentationRun, SideResolution
 from surgiplan_desktop.model.steps import Step, StepId, Vector
 from surgiplan_desktop.model.study import Film, FilmCalibration, Study
 
@@ -14,6 +14,11 @@ from surgiplan_desktop.model.study import Film, FilmCalibration, Study
 def set_intake(case: Case, intake: Intake) -> Case:
     """Set what the request says."""
     return replace(case, intake=intake)
+
+
+def set_patient(case: Case, patient: Patient | None) -> Case:
+    """Keep who the patient is, because the user asked for it, or forget it."""
+    return replace(case, patient=patient)
 
 
 def resolve_side(case: Case, resolution: SideResolution) -> Case:
@@ -32,6 +37,18 @@ def set_imported_bones(case: Case, bones: tuple[ImportedBone, ...], code: str) -
     """Set bones that somebody else segmented; nothing of an earlier study stays."""
     empty = Case()
     return replace(empty, code=code, intake=case.intake, notes=case.notes, imported_bones=bones, films=_films_kept(case))
+
+
+def put_bones_beside_scan(case: Case, bones: tuple[ImportedBone, ...]) -> Case:
+    """Let bones that somebody else segmented stand beside the scan at hand; what was planned on other bones does not stay."""
+    return replace(
+        case,
+        imported_bones=bones,
+        active_segmentation=None,
+        landmarks=MappingProxyType({}),
+        steps=(),
+        approvals=(),
+    )
 
 
 def set_segmentation(case: Case, run: SegmentationRun) -> Case:

@@ -35,6 +35,7 @@ PLAUSIBLE_LENGTH_MM: Final[dict[BoneName, tuple[float, float]]] = {
     BoneName.PATELLA: (20.0, 80.0),
     BoneName.TALUS: (30.0, 90.0),
     BoneName.HIP: (80.0, 350.0),
+    BoneName.SACRUM: (70.0, 180.0),
 }
 
 
@@ -66,7 +67,7 @@ def check_bone_mesh(bone: BoneId, mesh: Mesh, file: str, unit: str = "mm") -> tu
     """
     open_edges, turned_edges = edge_faults(mesh.faces)
     if open_edges:
-        raise InputDataError("mesh_open", file=file, bone=str(bone.bone), edges=open_edges)
+        raise InputDataError("mesh_open", file=file, bone=str(bone.bone), edges=open_edges, holes="some")
     if turned_edges:
         raise InputDataError("mesh_not_oriented", file=file, bone=str(bone.bone), edges=turned_edges)
     parts = component_sizes(mesh.faces, len(mesh.vertices))

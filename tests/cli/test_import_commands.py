@@ -167,8 +167,6 @@ def test_wrong_usage_of_import_meshes(tmp_path: Path, capsys: pytest.CaptureFixt
     assert answer(capsys, "import-meshes", "--tibia", "t.stl", "-o", case)[:1] == (2,)
     code, data, _ = answer(capsys, "import-meshes", "--side", "left", "-o", case)
     assert (code, data["error"]["id"]) == (2, "no_meshes")
-    code, data, _ = answer(capsys, "import-meshes", "--side", "left", "--pelvis", "p.stl", "-o", case)
-    assert (code, data["error"]["id"]) == (2, "bone_not_in_this_version")
 
 
 def test_an_output_folder_that_cannot_hold_a_file(ct: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
