@@ -23,6 +23,7 @@ from surgiplan_desktop.imaging.best_series import best_series
 from surgiplan_desktop.imaging.dicom_blocks import BlockPlan, plan_blocks
 from surgiplan_desktop.imaging.dicom_read import read_slice
 from surgiplan_desktop.imaging.dicom_scan import ScanResult, Series, scan_folder
+from surgiplan_desktop.imaging.identity import read_patient
 from surgiplan_desktop.imaging.image_evidence import measure_evidence
 from surgiplan_desktop.imaging.repair import read_repaired
 from surgiplan_desktop.imaging.repair_plan import RepairLimits, RepairPlan
@@ -30,8 +31,8 @@ from surgiplan_desktop.imaging.slice_stack import directions_of
 from surgiplan_desktop.imaging.sources import Sources
 from surgiplan_desktop.imaging.splitting import has_directions
 from surgiplan_desktop.imaging.volume_files import VolumeKind, read_volume_file, volume_kind
-from surgiplan_desktop.model.case import Case, Intake
-from surgiplan_desktop.model.edits import set_intake, set_study
+from surgiplan_desktop.model.case import Case, Intake, Patient
+from surgiplan_desktop.model.edits import set_intake, set_patient, set_study
 from surgiplan_desktop.model.images import Volume
 from surgiplan_desktop.model.study import Finding, Matrix, Repair, Scout, SeriesOrigin, Study, VolumeBlock
 from surgiplan_desktop.planning.limits import default_limits
@@ -161,15 +162,32 @@ def load_volume_file(path: Path, kind: VolumeKind, store: AssetStore, *, progres
     return LoadedStudy((block,), _code([block]))
 
 
-def put_in_case(session: Session, loaded: LoadedStudy, intake: Intake) -> LoadedStudy:
-    """Make the study and the intake part of the case, as one undo step; returns it with the conflicts of side found."""
+def patient_of(result: ScanResult, series: Sequence[Series]) -> Patient:
+    """Read who the patient of the chosen series is, for a case that shall keep it; InputDataError ``unreadable_file``."""
+    name = series[0].first.name
+    with Sources(result.path) as sources:
+        try:
+            with sources.open(name) as stream:
+                return read_patient(stream)
+        except OSError as error:
+            raise InputDataError("unreadable_file", file=sources.full_name(name), detail=str(error)) from error
+
+
+def put_in_case(session: Session, loaded: LoadedStudy, intake: Intake, patient: Patient | None = None) -> LoadedStudy:
+    """Make the study and the intake part of the case, as one undo step; returns it with the conflicts of side found.
+
+    Parameters
+    ----------
+    patient
+        Kept in the case where the user asked for it; None: the code alone stands for the patient.
+    """
     conflicts = side_conflicts(loaded, intake)
     blocks = tuple(
         replace(block, origin=replace(block.origin, findings=(*block.origin.findings, *conflicts))) for block in loaded.blocks
     )
 
     def edit(case: Case) -> Case:
-        return set_study(set_intake(case, intake), Study(blocks, loaded.scouts), loaded.code)
+        return set_patient(set_study(set_intake(case, intake), Study(blocks, loaded.scouts), loaded.code), patient)
 
     session.apply("Import study", edit)
     return replace(loaded, blocks=blocks, findings=(*loaded.findings, *conflicts))
@@ -190,6 +208,7 @@ def import_study(
     series: Sequence[str] = (),
     accept_repair: bool = False,
     intake: Intake | None = None,
+    keep_identifiers: bool = False,
     progress: Progress = SILENT,
 ) -> LoadedStudy:
     """Scan, choose, load and put in the case; errors as those of the four.
@@ -200,16 +219,20 @@ def import_study(
         UIDs to take; empty = as :func:`choose` proposes.
     intake
         What the request says; None keeps the intake of the case.
+    keep_identifiers
+        Keep name, ID and date of birth of the patient in the case; without it only the code stands for the patient.
     """
     path = Path(path)
+    patient: Patient | None = None
     kind = volume_kind(path) if path.is_file() else None
     if kind is not None:
         loaded = load_volume_file(path, kind, session.store, progress=progress)
     else:
         result = scan(path, progress=PartOfProgress(progress, 0.0, _SCANNING_SHARE))
         chosen = choose(result, series, accept_repair=accept_repair)
+        patient = patient_of(result, chosen) if keep_identifiers else None
         loaded = load(result, chosen, session.store, progress=PartOfProgress(progress, _SCANNING_SHARE, 1.0))
-    return put_in_case(session, loaded, session.case.intake if intake is None else intake)
+    return put_in_case(session, loaded, session.case.intake if intake is None else intake, patient)
 
 
 def _is_ct(series: Series) -> bool:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import math
 import os
 import struct
@@ -19,6 +18,7 @@ from pydicom.tag import Tag
 from pydicom.uid import UID, DeflatedExplicitVRLittleEndian, ExplicitVRBigEndian, ImplicitVRLittleEndian
 
 from surgiplan_desktop.imaging.deflated import inflated, is_deflated
+from surgiplan_desktop.imaging.identity import decoded_name, patient_digest, without_person
 from surgiplan_desktop.imaging.jpeg_headers import irreversible_jpeg_2000
 
 Triple = tuple[float, float, float]
@@ -195,6 +195,7 @@ def _header_of(
     frames, samples = max(_whole(dataset, "NumberOfFrames", 1), 1), _short(dataset, "SamplesPerPixel", order, 1)
     bits = _short(dataset, "BitsAllocated", order, 16)
     signed = _short(dataset, "PixelRepresentation", order, 0) == 1
+    name_of_patient = _patient_name(dataset)
     wanted = (rows * columns * samples * frames * bits + 7) // 8
     short = length >= 0 and (length < wanted or offset + length > size)
     short = short or (wanted > _LARGE_BYTES and wanted > _MOST_COMPRESSION * (size - offset))
@@ -204,11 +205,13 @@ def _header_of(
         series_uid=_text(dataset, "SeriesInstanceUID"),
         study_uid=_text(dataset, "StudyInstanceUID"),
         frame_uid=_text(dataset, "FrameOfReferenceUID"),
-        patient=_patient_digest(dataset),
+        patient=patient_digest(_text(dataset, "PatientID"), name_of_patient, _text(dataset, "PatientBirthDate")),
         sop_class=_text(dataset, "SOPClassUID"),
         modality=modality,
         image_type=tuple(str(value).upper() for value in _values(dataset, "ImageType")),
-        description=_decoded_text(dataset, "SeriesDescription"),
+        description=without_person(
+            str(dataset.get("SeriesDescription") or "").strip(" \0"), name_of_patient, _text(dataset, "PatientID")
+        ),
         series_number=_whole(dataset, "SeriesNumber", 0),
         transfer_syntax=syntax,
         kernel="/".join(str(value) for value in _values(dataset, "ConvolutionKernel")),
@@ -245,6 +248,12 @@ def _header_of(
         burned_in=_text(dataset, "BurnedInAnnotation").upper() == "YES",
         rescaled=any(_values(dataset, keyword) for keyword in ("RescaleSlope", "RescaleIntercept")),
     )
+
+
+def _patient_name(dataset: pydicom.Dataset) -> str:
+    raw = _raw(dataset, "PatientName")
+    character_sets = "\\".join(map(str, _values(dataset, "SpecificCharacterSet")))
+    return decoded_name(raw, character_sets) if isinstance(raw, bytes) else str(raw or "")
 
 
 def _rescale(dataset: pydicom.Dataset, keyword: str, default: float) -> float:
@@ -336,11 +345,6 @@ def _text(dataset: pydicom.Dataset, keyword: str) -> str:
     return str(values[0]) if values else ""
 
 
-def _decoded_text(dataset: pydicom.Dataset, keyword: str) -> str:
-    """Return a text in the file's own character set."""
-    return str(dataset.get(keyword) or "").strip(" \0")
-
-
 def _numbers(dataset: pydicom.Dataset, keyword: str, count: int) -> tuple[float, ...] | None:
     try:
         numbers = tuple(float(value) for value in _values(dataset, keyword))
@@ -412,10 +416,3 @@ def _age_years(dataset: pydicom.Dataset) -> float | None:
     if len(told) < 2 or told[-1] not in _YEARS_OF_UNIT or not told[:-1].isdigit():
         return None
     return round(int(told[:-1]) * _YEARS_OF_UNIT[told[-1]], 2)
-
-
-def _patient_digest(dataset: pydicom.Dataset) -> str:
-    # Letters and digits only: scanners and archives write the same name with other separators and padding.
-    name = "".join(letter for letter in _text(dataset, "PatientName").casefold() if letter.isalnum())
-    parts = (_text(dataset, "PatientID"), name, _text(dataset, "PatientBirthDate"))
-    return hashlib.sha256("\x1f".join(parts).encode()).hexdigest()

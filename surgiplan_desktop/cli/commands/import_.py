@@ -36,6 +36,9 @@ def _add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--accept-repair", action="store_true", help="consent to the repairs that scan proposes")
     parser.add_argument("--side", choices=[side.value for side in Side], help="the side to be operated, from the request")
     parser.add_argument("--procedure", metavar="NAME", help="the operation, from the request")
+    parser.add_argument(
+        "--keep-identifiers", action="store_true", help="keep name, ID and date of birth in the case (default: a code alone)"
+    )
     add_film_arguments(parser)
     add_force_argument(parser)
 
@@ -53,6 +56,7 @@ def _run(arguments: argparse.Namespace, console: Console) -> Outcome:
             series=uids,
             accept_repair=arguments.accept_repair,
             intake=Intake(side=side, procedure=arguments.procedure),
+            keep_identifiers=arguments.keep_identifiers,
             progress=console,
         )
     return Outcome(_data(loaded, output, side, console.texts), _lines(loaded, console.texts))
