@@ -9,6 +9,7 @@ from surgiplan_desktop.imaging.dicom_scan import ScanResult, Series
 from surgiplan_desktop.imaging.repair_plan import RepairPlan
 from surgiplan_desktop.imaging.sources import Sources
 from surgiplan_desktop.imaging.volume_files import volume_info
+from surgiplan_desktop.model.case import Case
 from surgiplan_desktop.model.study import Repair
 
 
@@ -72,6 +73,16 @@ def repair_words(plan: RepairPlan, texts: Texts) -> str:
 def repaired_words(repair: Repair, texts: Texts) -> str:
     """Say in a sentence what was done to a block, and the error that it left."""
     return texts.text(f"ui.repaired_{repair.kind}", **dict(repair.parameters))
+
+
+def case_repairs(case: Case, texts: Texts) -> tuple[str, ...]:
+    """Say in a sentence each what was repaired when the blocks of a case were imported, and the error that it left."""
+    blocks = case.study.blocks if case.study else ()
+    return tuple(
+        texts.text("ui.import_repaired", number=number, repair=repaired_words(repair, texts))
+        for number, block in enumerate(blocks, start=1)
+        for repair in block.origin.repairs
+    )
 
 
 def proposal_words(series: Series, texts: Texts) -> str:

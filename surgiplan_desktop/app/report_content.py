@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from surgiplan_desktop import __version__
 from surgiplan_desktop.app.describe_measures import value_words
 from surgiplan_desktop.app.describe_quality import quality_reasons, quality_title
+from surgiplan_desktop.app.describe_scan import case_repairs
 from surgiplan_desktop.app.describe_side import side_findings
 from surgiplan_desktop.app.texts import Texts
 from surgiplan_desktop.files.report import Cell, Figure, ReportContent, ReportPicture, Section
@@ -32,6 +33,8 @@ _MEASURES = (
 )
 _SCENARIO_MEASURES = (("hka", "deg"), ("wbl", "%"), ("mpta", "deg"))
 _GAPS = ("pm", "mid", "am")
+#: Checks of the scan that say that blocks were put together without common bone.
+_ASSUMING = frozenset({"scan_immobility_assumed", "scan_overlap_unclear"})
 _TONE = {"pass": "ok", "warn": "warn", "fail": "fail", "note": "quiet", "critical": "fail"}
 
 
@@ -50,7 +53,7 @@ def report_content(
 ) -> ReportContent:
     """Put the report together; ``quality`` is that of the scan for this leg, None for bones without a scan."""
     approved = any(item.role == "surgeon" for item in case.approvals)
-    left = [_before_after(plan, texts), *([_scenarios(plan, wedge, texts)] if plan.scenarios else [])]
+    left = [_before_after(plan, quality, texts), *([_scenarios(plan, wedge, texts)] if plan.scenarios else [])]
     left += [_saw(wedge, texts), _hinge(wedge, texts)]
     left += [_screws(item, texts) for item in implants if item.screws]
     right = [] if guide is None else [_guide_facts(guide, step, texts), _checks(guide.checks, texts)]
@@ -62,7 +65,7 @@ def report_content(
     ]
     right.append(_findings(found if guide is None else [*found, *guide.findings], texts))
     if quality is not None:
-        right.append(_scan_quality(quality, texts))
+        right.append(_scan_quality(quality, case, texts))
     return ReportContent(
         title=texts.text("ui.report_title"),
         side=plan.side.value,
@@ -107,7 +110,7 @@ def _identity(
     return tuple((texts.text(f"ui.{name}"), value) for name, value in rows)
 
 
-def _before_after(plan: OsteotomyPlan, texts: Texts) -> Section:
+def _before_after(plan: OsteotomyPlan, quality: ScanQuality | None, texts: Texts) -> Section:
     rows = []
     for measure, unit in _MEASURES:
         before, after = plan.before.get(measure), plan.after.get(measure)
@@ -125,9 +128,10 @@ def _before_after(plan: OsteotomyPlan, texts: Texts) -> Section:
             )
         )
     head = tuple(texts.text(f"ui.report_{name}") for name in ("measure", "before", "after", "change"))
-    return Section(
-        texts.text("ui.report_before_after"), head, tuple(rows), (1.25, 1.35, 1.35, 0.6), texts.text("ui.report_ct_note")
-    )
+    note = texts.text("ui.report_ct_note")
+    if quality is not None and any(check.id in _ASSUMING for check in quality.checks):
+        note += " " + texts.text("ui.report_immobility_note", degrees=default_limits()["overlap.immobility_deg"])
+    return Section(texts.text("ui.report_before_after"), head, tuple(rows), (1.25, 1.35, 1.35, 0.6), note)
 
 
 def _scenarios(plan: OsteotomyPlan, wedge: WedgeDetail, texts: Texts) -> Section:
@@ -231,13 +235,15 @@ def _findings(findings: list[Finding], texts: Texts) -> Section:
     return Section(texts.text("ui.report_findings"), (), tuple(rows), (0.42, 2.2), more=more)
 
 
-def _scan_quality(quality: ScanQuality, texts: Texts) -> Section:
-    """The light of the scan with the reasons why it is not green."""
+def _scan_quality(quality: ScanQuality, case: Case, texts: Texts) -> Section:
+    """The light of the scan with the reasons why it is not green, and what was repaired at its import."""
     rows = [
         (Cell(texts.text(f"ui.report_status_{status}"), _TONE[status], bold=True), Cell(words))
         for status, words in quality_reasons(quality, texts)
     ]
     if not rows:
         rows = [(Cell(texts.text("ui.report_status_pass"), "ok", bold=True), Cell(texts.text("ui.quality_all_checks")))]
+    repaired = case_repairs(case, texts)
+    rows += [(Cell(texts.text("ui.report_status_warn"), _TONE["warn"], bold=True), Cell(words)) for words in repaired]
     more = texts.text("ui.report_more_checks", count="{count}")
     return Section(quality_title(quality, texts), (), tuple(rows), (0.3, 2.3), more=more)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import get_args
@@ -12,6 +13,7 @@ import pytest
 
 from surgiplan_desktop.app import documents, startup
 from surgiplan_desktop.app.case_code import ALPHABET, case_code
+from surgiplan_desktop.app.describe_scan import case_repairs
 from surgiplan_desktop.app.import_meshes import import_meshes
 from surgiplan_desktop.app.import_study import choose, import_study, scan
 from surgiplan_desktop.app.session import Session
@@ -134,6 +136,56 @@ def test_a_repair_needs_consent_and_stays_with_the_case(session: Session, tmp_pa
     expected = slab(0.0, 12).array.astype(float)
     expected[5] = np.rint((expected[4] + expected[6]) / 2)
     np.testing.assert_array_equal(session.store.load(block.voxels), expected)
+
+
+def test_a_repair_is_told_with_its_error_in_words(session: Session, tmp_path: Path) -> None:
+    write_ct_series(slab(0.0, 12), tmp_path)[5].unlink()
+    import_study(session, tmp_path, accept_repair=True)
+    (words,) = case_repairs(session.case, load_texts("en", strict=True))
+    assert "11 slices became 12" in words
+    assert re.search(r"off by \d+\.\d HU", words)
+
+
+def test_with_consent_a_series_to_be_repaired_fills_what_no_sound_one_shows(session: Session, tmp_path: Path) -> None:
+    write_ct_series(slab(0.0, 12), tmp_path / "a", description="sound", series_number=1)
+    write_ct_series(slab(400.0, 12, seed=1), tmp_path / "b", description="holed", series_number=2)[5].unlink()
+    write_ct_series(slab(0.0, 12, seed=2), tmp_path / "c", description="holed too", series_number=3)[5].unlink()
+    assert [item.description for item in choose(scan(tmp_path))] == ["sound"]
+    assert [item.description for item in choose(scan(tmp_path), accept_repair=True)] == ["sound", "holed"]
+    loaded = import_study(session, tmp_path, accept_repair=True)
+    assert [len(block.origin.repairs) for block in loaded.blocks] == [1, 0]
+
+
+def test_series_that_name_no_frame_of_reference_are_a_question(tmp_path: Path) -> None:
+    for number in range(2):
+        for path in write_ct_series(slab(400.0 * number, seed=number), tmp_path / str(number), series_number=number + 1):
+            dataset = pydicom.dcmread(path)
+            del dataset.FrameOfReferenceUID
+            dataset.save_as(path)
+    result = scan(tmp_path)
+    with pytest.raises(UsageError, match="several_frames"):
+        choose(result)
+    with pytest.raises(UsageError, match="series_not_together"):
+        choose(result, [series.uid for series in result.series])
+
+
+def test_the_scout_is_kept_with_its_place(session: Session, tmp_path: Path) -> None:
+    write_ct_series(slab(0.0), tmp_path / "ct")
+    axes = np.column_stack([[0, -1.0, 0], [0, 0, -2.0], [1.0, 0, 0]])
+    picture = Volume(np.arange(30, dtype=np.int16).reshape(1, 5, 6), Affine.from_parts(axes, np.array([-9.0, 3.0, 70.0])))
+    for folder, frame in (("scout", ""), ("foreign scout", derived_uid("another frame"))):
+        (path,) = write_ct_series(
+            picture, tmp_path / folder, description="Topogram", frame_of_reference_uid=frame, series_number=2
+        )
+        dataset = pydicom.dcmread(path)
+        dataset.ImageType = ["ORIGINAL", "PRIMARY", "LOCALIZER"]
+        dataset.save_as(path)
+    import_study(session, tmp_path)
+    assert session.case.study is not None
+    (scout,) = session.case.study.scouts
+    np.testing.assert_array_equal(session.store.load(scout.pixels), picture.array[0])
+    np.testing.assert_allclose(Affine(np.array(scout.affine))(np.array([0.0, 4.0, 5.0])), picture.affine(np.array([0.0, 4, 5])))
+    assert (scout.shape, scout.description) == ((5, 6), "Topogram")
 
 
 def test_the_tag_of_the_side_is_a_witness(session: Session, tmp_path: Path) -> None:
