@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 
 from PySide6.QtGui import QAction, QKeySequence
 
+from surgiplan_desktop.app.scan_protocol import LANGUAGES
+from surgiplan_desktop.gui.help_acts import run_site_acceptance, save_protocol, show_about
 from surgiplan_desktop.gui.steps import STEPS
 from surgiplan_desktop.gui.viewports.stage import PRESETS
 
@@ -38,6 +40,10 @@ def _step(name: str) -> Callable[[MainWindow], object]:
     return lambda window: window.go(name)
 
 
+def _protocol(language: str) -> Callable[[MainWindow], object]:
+    return lambda window: save_protocol(window, language)
+
+
 ACTS: tuple[Act, ...] = (
     Act("new", ("Ctrl+N",), lambda w: w.documents.start_new(), menu=True),
     Act("open", ("Ctrl+O",), lambda w: w.documents.open_asking(), menu=True),
@@ -60,6 +66,9 @@ ACTS: tuple[Act, ...] = (
     Act("four_views", ("Ctrl+4",), lambda w: w.views.use_layout("four")),
     Act("fit", ("Ctrl+F",), lambda w: w.views.fit()),
     *(Act(f"step_{step}", (f"Alt+{number}",), _step(step)) for number, step in enumerate(STEPS, start=1)),
+    *(Act(f"protocol_{name}", (), _protocol(name)) for name in LANGUAGES),
+    Act("acceptance", (), run_site_acceptance),
+    Act("about", (), show_about),
     Act("quit", ("Ctrl+Q",), lambda w: w.close(), menu=True),
 )
 

@@ -10,13 +10,13 @@ from PySide6.QtCore import QMimeData, Qt
 from PySide6.QtGui import QMouseEvent, QPainter, QPaintEvent, QPen
 from PySide6.QtWidgets import QLineEdit, QWidget
 
+from surgiplan_desktop.files.mesh_files import MESH_ENDINGS
 from surgiplan_desktop.gui.theme import LARGE, font
 from surgiplan_desktop.gui.viewports.stage import Stage
 from surgiplan_desktop.imaging.films import is_film
 
 DropKind = Literal["case", "meshes", "film", "study"]
 _CASE: Final = ".surgiplan"
-_MESHES: Final = frozenset({".stl", ".ply", ".obj", ".3mf", ".glb"})
 
 
 def dropped_files(mime: QMimeData) -> list[Path]:
@@ -30,7 +30,7 @@ def kind_of(paths: Sequence[Path]) -> DropKind:
     folders = any(path.is_dir() for path in paths)
     if not folders and len(paths) == 1 and endings == {_CASE}:
         return "case"
-    if not folders and endings and endings <= _MESHES:
+    if not folders and endings and endings <= set(MESH_ENDINGS):
         return "meshes"
     if len(paths) == 1 and is_film(paths[0]):
         return "film"

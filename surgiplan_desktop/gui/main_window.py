@@ -17,6 +17,7 @@ from surgiplan_desktop.gui.dialogs.keys import KeysHelp
 from surgiplan_desktop.gui.dialogs.palette import Palette
 from surgiplan_desktop.gui.documents import Documents
 from surgiplan_desktop.gui.drops import DropVeil, dropped_files, kind_of, let_drops_through
+from surgiplan_desktop.gui.help_acts import fill_help
 from surgiplan_desktop.gui.panels.approve import ApprovePanel
 from surgiplan_desktop.gui.panels.base import Panel
 from surgiplan_desktop.gui.panels.bones import BonesPanel
@@ -57,7 +58,7 @@ class MainWindow(QMainWindow):
         self.rail = StepRail(bridge, theme)
         self.status = StatusBar(bridge, theme)
         self._menu = self._make_menu()
-        self.title = TitleRow(bridge, theme, self.actions_by_id, self._menu)
+        self.title = TitleRow(bridge, theme, self.actions_by_id, self._menu, self._make_help())
         self._stack = QStackedWidget()
         self._panels: dict[str, Panel] = {}
         self._study = StudyPanel(bridge, self.stage, self.pages)
@@ -104,11 +105,14 @@ class MainWindow(QMainWindow):
         if kind == "film":
             self._study.look_at_film(paths[0])
             return
+        if kind == "meshes":
+            self._study.look_at_meshes(paths)
+            return
         if len(paths) > 1:
             self.bridge.tell("dropped_together")
         self._study.scan(paths[0] if len(paths) == 1 else paths[0].parent)
 
-    def _start_new_with(self, found: StudyPage | VolumeCard) -> None:
+    def _start_new_with(self, found: StudyPage | VolumeCard | tuple[Path, ...]) -> None:
         """Begin an empty case and go on showing what was found."""
         before = self.bridge.session
         self.documents.start_new()
@@ -193,8 +197,16 @@ class MainWindow(QMainWindow):
         recent.setToolTipsVisible(True)
         recent.aboutToShow.connect(lambda: self.documents.fill_recent(recent))
         menu.addSeparator()
-        for name in ("four_views", "fit", "crosshair", "contours", "look", "help", "quit"):
+        for name in ("four_views", "fit", "crosshair", "contours", "look"):
             menu.addAction(self.actions_by_id[name])
+        fill_help(menu.addMenu(self.bridge.word("help_menu")), self)
+        menu.addAction(self.actions_by_id["quit"])
+        return menu
+
+    def _make_help(self) -> QMenu:
+        menu = QMenu(self)
+        menu.setObjectName("help_menu")
+        fill_help(menu, self)
         return menu
 
     # Following the session -------------------------------------------------------------------------------------------------

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -34,13 +35,14 @@ class StudyPanel(Panel):
     step = "study"
     #: Unsaved work of an earlier run (Recoverable) shall be gone on with.
     recover_wanted = Signal(object)
-    #: What was found (StudyPage or VolumeCard) shall become a case of its own.
+    #: What was found (StudyPage, VolumeCard, paths of meshes) shall become a case of its own.
     new_case_wanted = Signal(object)
 
     def __init__(self, bridge: Bridge, stage: Stage, pages: StudyPages) -> None:
         self._pages = pages
         self._browser = pages.browser
         self._film = pages.film
+        self._meshes = pages.meshes
         self._volume: VolumeCard | None = None
         self._temporary: TemporaryDirectory[str] | None = None
         super().__init__(bridge, stage)
@@ -62,7 +64,9 @@ class StudyPanel(Panel):
         self._browser.changed.connect(self.refresh)
         self._browser.closed.connect(self._forget)
         self._browser.film_wanted.connect(self.look_at_film)
-        self._film.closed.connect(self._leave_film)
+        self._film.closed.connect(self._leave_page)
+        self._meshes.closed.connect(self._leave_page)
+        self._meshes.changed.connect(self.refresh)
         self._film.changed.connect(self.refresh)
 
     def _offer_left_work(self) -> None:
@@ -152,13 +156,22 @@ class StudyPanel(Panel):
         self._pages.want("film")
         self.refresh()
 
-    def _leave_film(self) -> None:
+    def look_at_meshes(self, paths: Sequence[Path]) -> None:
+        """Look at mesh files; the bones come into the case when unit and space are told or confirmed."""
+        self._forget()
+        self._meshes.open_files(paths)
+        self._pages.want("meshes")
+        self.refresh()
+
+    def _leave_page(self) -> None:
         self._pages.want("views" if self._browser.page is None else "browser")
         self.refresh()
 
-    def show_found(self, found: StudyPage | VolumeCard) -> None:
-        """Show what a scan found."""
-        if isinstance(found, StudyPage):
+    def show_found(self, found: StudyPage | VolumeCard | tuple[Path, ...]) -> None:
+        """Show what a scan found, or meshes."""
+        if isinstance(found, tuple):
+            self.look_at_meshes(found)
+        elif isinstance(found, StudyPage):
             self._browser.show_page(found)
             self._pages.want("browser")
         else:
@@ -169,7 +182,9 @@ class StudyPanel(Panel):
         self.refresh()
 
     def act(self) -> None:
-        if self._browser.page is not None or self._volume is not None:
+        if self._meshes.open:
+            self._take_meshes()
+        elif self._browser.page is not None or self._volume is not None:
             self._import()
         elif self._holds_images:
             self.go.emit("bones")
@@ -183,13 +198,8 @@ class StudyPanel(Panel):
     def _import(self) -> None:
         """Take what is ticked; a case that holds a scan or bones already is never overwritten without a word."""
         found = self._volume or self._browser.page
-        if self._holds_images:
-            question = AskOtherScan(self.bridge, self.window())
-            question.exec()
-            if question.answer == "new":
-                self.new_case_wanted.emit(found)
-            if question.answer != "replace":
-                return
+        if not self._may_replace(found):
+            return
         store = self.bridge.session.store
         if isinstance(found, VolumeCard):
             self._read(load_volume_file, found.path, found.kind, store)
@@ -201,6 +211,20 @@ class StudyPanel(Panel):
                 self.bridge.tell_error(error)
                 return
             self._read(load, found.result, chosen, store)
+
+    def _take_meshes(self) -> None:
+        if self._meshes.beside_scan or self._may_replace(self._meshes.paths):
+            self._meshes.take()
+
+    def _may_replace(self, found: object) -> bool:
+        """Ask where the case holds images or bones already; a case of its own is begun where that is the answer."""
+        if not self._holds_images:
+            return True
+        question = AskOtherScan(self.bridge, self.window())
+        question.exec()
+        if question.answer == "new":
+            self.new_case_wanted.emit(found)
+        return question.answer == "replace"
 
     def _read(self, function: object, *args: object) -> None:
         session = self.bridge.session
@@ -231,6 +255,10 @@ class StudyPanel(Panel):
         elif not asked:
             missing = "say_side_first" if case.intake.side is None else "say_procedure_first"
             self.say_next(self.word("import_found" if found else "open_folder"), enabled=False, reason=self.word(missing))
+        elif self._meshes.open:
+            missing = self._meshes.missing
+            reason = self.word(missing) if missing else ""
+            self.say_next(self.word("mesh_take", count=self._meshes.count), enabled=not missing, reason=reason)
         elif page is not None:
             count = len(self._browser.ticked)
             reason = "" if count else self.word("choose_series")
@@ -250,6 +278,7 @@ class StudyPanel(Panel):
     def _forget(self, *, keep_files: bool = False) -> None:
         """Forget what was found; the case stays as it is."""
         self._volume = None
+        self._meshes.close_page()
         self._browser.forget()
         self._pages.want("views")
         clear(self._found)

@@ -8,9 +8,10 @@ from PySide6.QtWidgets import QStackedWidget, QWidget
 
 from surgiplan_desktop.gui.study_pages.browser import StudyBrowser
 from surgiplan_desktop.gui.study_pages.film_page import FilmPage
+from surgiplan_desktop.gui.study_pages.mesh_page import MeshImport
 from surgiplan_desktop.gui.viewports.stage import Stage
 
-PageName = Literal["views", "browser", "film"]
+PageName = Literal["views", "browser", "film", "meshes"]
 
 
 class StudyPages(QStackedWidget):
@@ -21,7 +22,10 @@ class StudyPages(QStackedWidget):
         self.setObjectName("study_pages")
         self.browser = StudyBrowser(stage)
         self.film = FilmPage(stage)
-        self._pages: dict[PageName, QWidget] = {"views": views, "browser": self.browser, "film": self.film}
+        self.meshes = MeshImport(stage)
+        self._pages: dict[PageName, QWidget] = {
+            "views": views, "browser": self.browser, "film": self.film, "meshes": self.meshes,
+        }  # fmt: skip
         self._wanted: PageName = "views"
         self._in_study = True
         for page in self._pages.values():

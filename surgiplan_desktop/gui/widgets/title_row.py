@@ -13,9 +13,9 @@ from surgiplan_desktop.gui.widgets.layout import set_role
 
 
 class TitleRow(QWidget):
-    """See the module's text. ``actions`` are the window's actions by id; the menu is given by the window."""
+    """See the module's text. ``actions`` are the window's actions by id; the menus are given by the window."""
 
-    def __init__(self, bridge: Bridge, theme: Theme, actions: dict[str, QAction], menu: QMenu) -> None:
+    def __init__(self, bridge: Bridge, theme: Theme, actions: dict[str, QAction], menu: QMenu, help_menu: QMenu) -> None:
         super().__init__()
         self.setObjectName("titleRow")
         self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
@@ -45,18 +45,9 @@ class TitleRow(QWidget):
         self._palette.setFocusPolicy(Qt.FocusPolicy.NoFocus)
         self._palette.clicked.connect(actions["palette"].trigger)
         layout.addWidget(self._palette)
-        for name in ("look", "help"):
-            layout.addWidget(self._tool(actions[name], {"look": "light"}.get(name, name), theme))
-        more = QToolButton()
-        more.setObjectName("menu_button")
-        more.setAccessibleName(bridge.word("menu"))
-        more.setToolTip(bridge.word("menu"))
-        more.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
-        more.setMenu(menu)
-        more.setFocusPolicy(Qt.FocusPolicy.NoFocus)
-        more.setStyleSheet("QToolButton::menu-indicator { image: none; }")
-        self._icon_buttons.append((more, "menu"))
-        layout.addWidget(more)
+        layout.addWidget(self._tool(actions["look"], "light", theme))
+        layout.addWidget(self._opener(help_menu, "help", "help_menu"))
+        layout.addWidget(self._opener(menu, "menu", "menu"))
         self.set_theme(theme)
         self.refresh()
 
@@ -66,6 +57,18 @@ class TitleRow(QWidget):
         made.setObjectName(f"{action.objectName()}_button")
         made.setFocusPolicy(Qt.FocusPolicy.NoFocus)
         made.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonIconOnly)
+        self._icon_buttons.append((made, name))
+        return made
+
+    def _opener(self, menu: QMenu, name: str, words: str) -> QToolButton:
+        made = QToolButton()
+        made.setObjectName(f"{name}_button")
+        made.setAccessibleName(self._bridge.word(words))
+        made.setToolTip(self._bridge.word(words))
+        made.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
+        made.setMenu(menu)
+        made.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        made.setStyleSheet("QToolButton::menu-indicator { image: none; }")
         self._icon_buttons.append((made, name))
         return made
 
