@@ -11,6 +11,7 @@ from typing import Final
 import numpy as np
 from scipy.sparse import coo_matrix
 from scipy.sparse.csgraph import connected_components
+from scipy.spatial import cKDTree
 
 from surgiplan_desktop.base.arrays import FloatArray, IntArray
 from surgiplan_desktop.base.errors import InputDataError
@@ -122,10 +123,12 @@ def _near_joined(mesh: Mesh) -> Mesh:
     step = _SAME_PLACE * float(np.ptp(mesh.vertices, axis=0).max())
     if not step > 0:
         return mesh
-    _, index = np.unique(np.rint(mesh.vertices / step).astype(np.int64), axis=0, return_inverse=True)
-    index = index.reshape(-1)
-    first = np.full(int(index.max()) + 1, len(index), dtype=np.int64)
-    np.minimum.at(first, index, np.arange(len(index)))
+    pairs = cKDTree(mesh.vertices).query_pairs(step, output_type="ndarray")
+    count = len(mesh.vertices)
+    near_by = coo_matrix((np.ones(len(pairs), dtype=np.int8), (pairs[:, 0], pairs[:, 1])), shape=(count, count))
+    places, index = connected_components(near_by, directed=False)
+    first = np.full(places, count, dtype=np.int64)
+    np.minimum.at(first, index, np.arange(count))
     faces = index[mesh.faces].astype(np.int32)
     kept = (faces != np.roll(faces, 1, axis=1)).all(axis=1)
     near = Mesh(mesh.vertices[first], faces[kept])
