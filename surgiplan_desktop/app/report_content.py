@@ -102,6 +102,9 @@ def _identity(
         ("report_pose", texts.text(f"ui.report_pose_{plan.pose}")),
         ("report_blade", f"{step.blade.name} · {step.blade.kerf_mm:g} mm"),
     ]
+    if case.patient is not None:
+        known = case.patient
+        rows.insert(1, ("report_patient", " · ".join(item for item in (known.name, known.patient_id, known.birth_date) if item)))
     if guide is not None:
         rows.append(("report_check_code", guide.check_code))
     if case.intake.operation_date:
