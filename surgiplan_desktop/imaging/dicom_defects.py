@@ -60,16 +60,21 @@ def plant_defect(paths: Sequence[Path], name: str) -> PlantedDefect:
     return DEFECTS[name](list(paths))
 
 
+def _place(paths: list[Path]) -> int:
+    """Where a fault of single slices stands: at a quarter, in the shaft below a knee, away from what is measured to a mm."""
+    return len(paths) // 4
+
+
 def _missing(paths: list[Path]) -> PlantedDefect:
-    middle = len(paths) // 2
-    for path in paths[middle : middle + 2]:
+    first = _place(paths)
+    for path in paths[first : first + 2]:
         path.unlink()
-    files = (paths[middle - 1], paths[middle + 2])
+    files = (paths[first - 1], paths[first + 2])
     return PlantedDefect("missing", "repairable", ("missing_slices",), files, "two neighbouring slices are not there")
 
 
 def _duplicate(paths: list[Path]) -> PlantedDefect:
-    original = paths[len(paths) // 2]
+    original = paths[_place(paths)]
     copy = original.with_name(f"{original.stem}_copy.dcm")
     copy.write_bytes(original.read_bytes())
     return PlantedDefect("duplicate", "repairable", ("duplicate_uid",), (original, copy), "one file is there twice")
@@ -89,8 +94,8 @@ def _swapped(paths: list[Path]) -> PlantedDefect:
 
 
 def _uneven(paths: list[Path]) -> PlantedDefect:
-    """Move each second slice of the middle third along the stack, with the content of where it now is."""
-    span = range(len(paths) // 3, 2 * len(paths) // 3, 2)
+    """Move each second slice of a stretch along the stack, with the content of where it now is."""
+    span = range(_place(paths) - 1, _place(paths) + max(len(paths) // 12, 4), 2)
     stored = {k: _stored(paths[k]) for start in span for k in (start, start + 1)}
     for k in span:
         here, there = pydicom.dcmread(paths[k]), pydicom.dcmread(paths[k + 1], stop_before_pixels=True)
@@ -103,11 +108,11 @@ def _uneven(paths: list[Path]) -> PlantedDefect:
         put_pixels(here, [np.rint(mixed).astype(stored[k].dtype)], _syntax_name(here))
         save(here, paths[k])
     files = tuple(paths[k] for k in span)
-    return PlantedDefect("uneven", "repairable", ("uneven",), files, "each second slice of a third is off its even place")
+    return PlantedDefect("uneven", "repairable", ("uneven",), files, "each second slice of a stretch is off its even place")
 
 
 def _truncated(paths: list[Path]) -> PlantedDefect:
-    path = paths[len(paths) // 2]
+    path = paths[_place(paths)]
     data = path.read_bytes()
     header = _header(path)
     start = 0 if header.deflated else header.pixel_offset

@@ -23,8 +23,8 @@ AIR_HU = -1000.0
 
 
 def spots(origin: np.ndarray = ORIGIN) -> np.ndarray:
-    """Three landmarks (LPS mm), none on a voxel, well inside the scan that begins at ``origin``, away from its middle slices."""
-    return origin + np.array([[21.37, 17.83, 13.61], [43.02, 38.49, 19.34], [24.9, 36.4, 43.12]])
+    """Three landmarks (LPS mm), none on a voxel, well inside the scan that begins at ``origin``, above its first third."""
+    return origin + np.array([[21.37, 17.83, 29.61], [43.02, 38.49, 34.34], [24.9, 36.4, 44.12]])
 
 
 def spotted(origin: np.ndarray = ORIGIN, tilt_deg: float = 0.0, steps: np.ndarray | None = None) -> Volume:
