@@ -21,6 +21,7 @@ _BONES: Final = {
     "bone/fibula": "#6fcfab",
     "bone/talus": "#ec946f",
     "bone/hip": "#e6e08c",
+    "bone/sacrum": "#b9a6e8",
     "implant": "#b6c0cb",
     "guide": "#35b9ad",
     "cut": "#f25f8a",

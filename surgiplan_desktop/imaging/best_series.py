@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import replace
-from itertools import product
 from typing import Final
 
 import numpy as np
 
-from surgiplan_desktop.imaging.dicom_blocks import BlockPlan, plans_of
+from surgiplan_desktop.base.arrays import FloatArray
+from surgiplan_desktop.imaging.dicom_blocks import plans_of
 from surgiplan_desktop.imaging.kernels import KernelClass, kernel_class
 from surgiplan_desktop.imaging.series import Series
 
@@ -29,9 +29,10 @@ def best_series(candidates: Sequence[Series]) -> tuple[Series, ...]:
 
     Other pictures of a region that a better series shows are left out.
     """
+    boxes = {series.uid: _boxes(series) for series in candidates}
     taken: list[Series] = []
     for series in sorted(candidates, key=_rank):
-        if not any(_overlap(series, other) > SAME_REGION for other in taken):
+        if not any(_overlap(boxes[series.uid], boxes[other.uid]) > SAME_REGION for other in taken):
             taken.append(series)
     return tuple(series for series in candidates if series in taken)
 
@@ -45,9 +46,11 @@ def with_proposals(found: Sequence[Series]) -> tuple[Series, ...]:
     marked: dict[int, Series] = {}
     for together in sets.values():
         best = best_series([series for series in together if series.verdict == "ok"])
-        for series in together:
+        boxes = [_boxes(series) for series in together]
+        for mine, series in zip(boxes, together, strict=True):
             proposed = any(series is other for other in best)
-            rivals = [other for other in together if other is not series and _overlap(series, other) > SAME_REGION]
+            others = [other for theirs, other in zip(boxes, together, strict=True) if _overlap(mine, theirs) > SAME_REGION]
+            rivals = [other for other in others if other is not series]
             if proposed:
                 reason = _merits(series, rivals)
             else:
@@ -110,16 +113,18 @@ def _coverage_mm(series: Series) -> float:
     return sum(float(np.ptp(plan.box_lps, axis=0).max()) for plan in plans_of(series))
 
 
-def _overlap(one: Series, other: Series) -> float:
+def _boxes(series: Series) -> FloatArray:
+    """Return lowest and highest corner of each block, shape (blocks, 2, 3), mm LPS: made once, compared many times."""
+    return np.array([plan.box_lps for plan in plans_of(series)], dtype=np.float64).reshape(-1, 2, 3)
+
+
+def _overlap(mine: FloatArray, theirs: FloatArray) -> float:
     """Return the largest share of a block's box that lies in a block of the other series (of the smaller of the two)."""
-    shares = [0.0]
-    for mine, theirs in product(plans_of(one), plans_of(other)):
-        low, high = np.maximum(mine.box_lps[0], theirs.box_lps[0]), np.minimum(mine.box_lps[1], theirs.box_lps[1])
-        common = float(np.prod(np.clip(high - low, 0.0, None)))
-        smaller = min(_volume(mine), _volume(theirs))
-        shares.append(common / smaller if smaller > 0 else 0.0)
-    return max(shares)
-
-
-def _volume(plan: BlockPlan) -> float:
-    return float(np.prod(np.ptp(plan.box_lps, axis=0)))
+    if not len(mine) or not len(theirs):
+        return 0.0
+    low = np.maximum(mine[:, None, 0], theirs[None, :, 0])
+    high = np.minimum(mine[:, None, 1], theirs[None, :, 1])
+    common = np.clip(high - low, 0.0, None).prod(axis=2)
+    sizes = [(boxes[:, 1] - boxes[:, 0]).prod(axis=1) for boxes in (mine, theirs)]
+    smaller = np.minimum(sizes[0][:, None], sizes[1][None, :])
+    return float(np.max(np.where(smaller > 0, common / np.maximum(smaller, 1e-12), 0.0)))
