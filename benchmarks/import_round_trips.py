@@ -18,7 +18,7 @@ from scipy import ndimage
 
 from surgiplan_desktop.app.import_study import choose, load, scan
 from surgiplan_desktop.app.make_phantom import ScanWish, write_phantom
-from surgiplan_desktop.base.errors import InputDataError
+from surgiplan_desktop.base.errors import SurgiPlanError
 from surgiplan_desktop.base.spaces import Affine
 from surgiplan_desktop.files.asset_store import AssetStore
 from surgiplan_desktop.imaging.dicom_defects import DEFECTS
@@ -96,7 +96,7 @@ def main() -> None:
                 write_phantom(_PARAMETERS, place / "p", spacing_mm=options.spacing, blocks=blocks, wish=wish, mesh_step_mm=3.0)
                 try:
                     volumes, verdict = imported(place / "p" / "dicom", place / "store")
-                except InputDataError as error:
+                except SurgiPlanError as error:
                     print(f"| {what} | {name} | {error.message_id} | - | - | {time.perf_counter() - start:.0f} |", flush=True)
                     continue
                 shifts = [

@@ -21,6 +21,8 @@ from surgiplan_desktop.imaging.deflated import inflated, is_deflated
 from surgiplan_desktop.imaging.identity import decoded_name, patient_digest, without_person
 from surgiplan_desktop.imaging.jpeg_headers import irreversible_jpeg_2000
 
+#: The rescale type of images whose values have no rescale and cannot be Hounsfield units as they are: air would be negative.
+UNSCALED: Final = "UNSCALED"
 Triple = tuple[float, float, float]
 _T = TypeVar("_T")
 RejectReason = Literal["not_dicom", "truncated", "no_image", "unreadable", "missing", "unsafe", "archive"]
@@ -239,7 +241,7 @@ def _header_of(
         encapsulated=length < 0,
         high_bit=_short(dataset, "HighBit", order, -1),
         padding=_padding(dataset, order, signed),
-        rescale_type=_text(dataset, "RescaleType").upper(),
+        rescale_type=_rescale_type(dataset, signed),
         file_frames=frames,
         instance=_whole(dataset, "InstanceNumber", 0),
         splitters=tuple(_text(dataset, keyword) for keyword in _SPLITTERS),
@@ -379,6 +381,17 @@ def _triple(dataset: pydicom.Dataset, keyword: str) -> Triple | None:
 def _whole(dataset: pydicom.Dataset, keyword: str, default: int) -> int:
     number = _number(dataset, keyword)
     return default if number is None else int(number)
+
+
+def _rescale_type(dataset: pydicom.Dataset, signed: bool) -> str:
+    """Return the unit of the values after the rescale; :data:`UNSCALED` where values that cannot be negative have no rescale."""
+    told = _text(dataset, "RescaleType").upper()
+    scaled = _number(dataset, "RescaleIntercept") is not None or signed
+    return told or ("" if scaled or "LOCALIZER" in _text_of_all(dataset, "ImageType") else UNSCALED)
+
+
+def _text_of_all(dataset: pydicom.Dataset, keyword: str) -> str:
+    return "\\".join(str(value).upper() for value in _values(dataset, keyword))
 
 
 def _padding(dataset: pydicom.Dataset, order: str, signed: bool) -> tuple[int, int] | None:

@@ -94,7 +94,7 @@ def _frame(header: SliceHeader, index: int, groups: tuple[Dataset, ...]) -> Slic
         thickness_mm=thickness[0] if thickness else header.thickness_mm,
         slope=(slope[0] or 1.0) if slope else header.slope,
         intercept=intercept[0] if intercept else header.intercept,
-        rescale_type=_text(_value(groups, "RescaleType")).upper() or header.rescale_type,
+        rescale_type=_text(_value(groups, "RescaleType")).upper() or ("" if intercept else header.rescale_type),
         kernel="/".join(kernel) or header.kernel,
         image_type=tuple(value.upper() for value in kind) or header.image_type,
         laterality=_text(_value(groups, "FrameLaterality")).upper().replace("U", "") or header.laterality,

@@ -18,6 +18,7 @@ from surgiplan_desktop.imaging.decoding import DecodeError, Frame
 from surgiplan_desktop.imaging.deflated import inflated
 from surgiplan_desktop.imaging.dicom_header import SliceHeader, read_header
 from surgiplan_desktop.imaging.dicom_read import read_slice
+from surgiplan_desktop.imaging.dicom_scan import scan_folder
 from surgiplan_desktop.imaging.dicom_write import save, write_ct_series
 from surgiplan_desktop.imaging.encoding import SYNTAXES, encode
 from surgiplan_desktop.imaging.jpeg_headers import irreversible_jpeg_2000
@@ -163,6 +164,20 @@ def test_a_fractional_rescale_is_rounded_to_whole_units(image: Path) -> None:
     change(image, lambda dataset: setattr(dataset, "RescaleSlope", "0.3333"))
     exact = (hounsfield().astype(float) + 1024) * 0.3333 - 1024
     np.testing.assert_array_equal(read(image), np.rint(exact))
+
+
+def test_values_without_rescale_that_cannot_be_negative_are_no_hounsfield_units(image: Path) -> None:
+    def edit(dataset: Dataset) -> None:
+        store(dataset, (hounsfield() + 1024).astype(np.uint16), 16)
+        del dataset.RescaleIntercept, dataset.RescaleSlope, dataset.RescaleType
+
+    change(image, edit)
+    (series,) = scan_folder(image.parent).series
+    assert "not_ct" in {finding.code for finding in series.findings}
+    change(image, lambda dataset: store(dataset, hounsfield(), 16))
+    (series,) = scan_folder(image.parent).series
+    assert "not_ct" not in {finding.code for finding in series.findings}
+    np.testing.assert_array_equal(read(image), hounsfield())
 
 
 def padded(values: np.ndarray, padding: int) -> np.ndarray:
