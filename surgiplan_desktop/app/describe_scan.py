@@ -24,7 +24,7 @@ def scan_data(result: ScanResult, texts: Texts) -> dict[str, object]:
         }
 
 
-def volume_file_data(path: Path) -> dict[str, object]:
+def volume_file_data(path: Path, texts: Texts) -> dict[str, object]:
     """Return the same object for a NIfTI, NRRD or MetaImage file; raises InputDataError where it is none."""
     info = volume_info(path)
     series = {
@@ -35,8 +35,8 @@ def volume_file_data(path: Path) -> dict[str, object]:
         "size": list(info.size),
         "spacing_mm": list(info.spacing_mm),
         "transfer_syntax": info.kind,
-        "verdict": "ok",
-        "findings": [],
+        "verdict": info.verdict,
+        "findings": [{"code": item.code, "text": texts.finding(item), "files": [str(path.absolute())]} for item in info.findings],
         "blocks": [],
         "linked": [],
     }
@@ -47,7 +47,8 @@ def volume_file_lines(path: Path, texts: Texts) -> tuple[str, ...]:
     """Return the same for a person."""
     info = volume_info(path)
     size, spacing = " x ".join(map(str, info.size)), " x ".join(f"{value:.4g}" for value in info.spacing_mm)
-    return (texts.text("ui.volume_file", name=path.name, size=size, spacing=spacing),)
+    title = texts.text("ui.volume_file", name=path.name, size=size, spacing=spacing)
+    return (f"{info.verdict.upper():<11}{title}", *(f"{'':<11}{item.code}: {texts.finding(item)}" for item in info.findings))
 
 
 def scan_lines(result: ScanResult, texts: Texts) -> tuple[str, ...]:

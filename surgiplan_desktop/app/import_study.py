@@ -30,7 +30,7 @@ from surgiplan_desktop.imaging.repair_plan import RepairLimits, RepairPlan
 from surgiplan_desktop.imaging.slice_stack import directions_of
 from surgiplan_desktop.imaging.sources import Sources
 from surgiplan_desktop.imaging.splitting import has_directions
-from surgiplan_desktop.imaging.volume_files import VolumeKind, read_volume_file, volume_kind
+from surgiplan_desktop.imaging.volume_files import VolumeKind, read_volume, volume_kind
 from surgiplan_desktop.model.case import Case, Intake, Patient
 from surgiplan_desktop.model.edits import set_intake, set_patient, set_study
 from surgiplan_desktop.model.images import Volume
@@ -44,6 +44,8 @@ _WORST_FIRST: Final = (
     "bad_spacing", "mixed_rescale", "tilt", "uneven", "missing_slices", "duplicate_position", "duplicate_uid", "truncated",
 )  # fmt: skip
 _TELLING_REASONS: Final = ("unsafe", "truncated", "unreadable", "missing", "no_image", "archive", "not_dicom")
+#: Why a file may lack at an end of the series without a gap telling it.
+_UNREAD: Final = frozenset({"truncated", "unreadable", "unsafe", "missing"})
 _SCANNING_SHARE: Final = 0.4
 #: Share of reading in the time of a block; the rest looks at its quality.
 _READING_SHARE: Final = 0.5
@@ -152,14 +154,21 @@ def load(result: ScanResult, series: Sequence[Series], store: AssetStore, *, pro
     taken = tuple(item.uid for item in series)
     left_out = tuple(item.uid for item in result.series if item.uid not in taken and _is_ct(item))
     findings = tuple(dict.fromkeys(_told_after(finding, item.repairs) for item in series for finding in item.findings))
+    unread = sum(item.reason in _UNREAD for item in result.rejected)
+    if unread:
+        findings = (*findings, Finding("files_unread", "warn", (("files", unread),)))
     return LoadedStudy(tuple(blocks), _code(blocks), taken, left_out, findings, scouts)
 
 
-def load_volume_file(path: Path, kind: VolumeKind, store: AssetStore, *, progress: Progress = SILENT) -> LoadedStudy:
-    """Read a NIfTI, NRRD or MetaImage file into the store as one block; errors as :func:`read_volume_file`."""
+def load_volume_file(
+    path: Path, kind: VolumeKind, store: AssetStore, *, accept_repair: bool = False, progress: Progress = SILENT
+) -> LoadedStudy:
+    """Read a NIfTI, NRRD or MetaImage file into the store as one block; errors as :func:`read_volume`."""
     reading, looking = PartOfProgress(progress, 0.0, _READING_SHARE), PartOfProgress(progress, _READING_SHARE, 1.0)
-    block = _stored(read_volume_file(path, progress=reading), SeriesOrigin(kind), store, looking)
-    return LoadedStudy((block,), _code([block]))
+    read = read_volume(path, accept_repair=accept_repair, progress=reading)
+    origin = SeriesOrigin(kind, findings=read.findings, repairs=read.repairs)
+    block = _stored(read.volume, origin, store, looking)
+    return LoadedStudy((block,), _code([block]), findings=origin.findings)
 
 
 def patient_of(result: ScanResult, series: Sequence[Series]) -> Patient:
@@ -226,7 +235,7 @@ def import_study(
     patient: Patient | None = None
     kind = volume_kind(path) if path.is_file() else None
     if kind is not None:
-        loaded = load_volume_file(path, kind, session.store, progress=progress)
+        loaded = load_volume_file(path, kind, session.store, accept_repair=accept_repair, progress=progress)
     else:
         result = scan(path, progress=PartOfProgress(progress, 0.0, _SCANNING_SHARE))
         chosen = choose(result, series, accept_repair=accept_repair)

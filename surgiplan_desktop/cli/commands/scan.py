@@ -23,7 +23,7 @@ def _add_arguments(parser: argparse.ArgumentParser) -> None:
 def _run(arguments: argparse.Namespace, console: Console) -> Outcome:
     path: Path = arguments.path
     if path.is_file() and volume_kind(path) is not None:
-        return Outcome(volume_file_data(path), volume_file_lines(path, console.texts))
+        return Outcome(volume_file_data(path, console.texts), volume_file_lines(path, console.texts))
     if path.is_file() and is_picture(path):
         return Outcome(picture_data(path, console.texts), picture_lines(path, console.texts))
     if path.suffix == CASE_SUFFIX and path.is_file():
