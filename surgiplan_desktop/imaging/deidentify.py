@@ -179,7 +179,7 @@ class _Cleaner:
         moved = dict(self._moved_pairs(source))
         for tag in sorted(source.keys()):
             keyword = keyword_for_tag(tag)
-            if tag.is_private or not keyword or tag.element == 0 or 0x5000 <= tag.group <= 0x60FF:
+            if tag.is_private or not keyword or tag.element == 0 or tag.group & 0xFF00 in (0x5000, 0x6000):
                 continue
             try:
                 element = source[tag]
