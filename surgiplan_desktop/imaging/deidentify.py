@@ -59,7 +59,8 @@ _UNREADABLE: Final = (
     NotImplementedError,
     BytesLengthException,
 )
-_IDENTITY: Final = (
+#: Attributes whose values name or number the patient.
+IDENTITY: Final = (
     "PatientName", "PatientID", "PatientBirthDate", "OtherPatientIDs", "OtherPatientNames", "PatientBirthName", "AccessionNumber",
     "PatientMotherBirthName", "PatientTelephoneNumbers", "PatientAddress", "StudyID", "ReferringPhysicianName",
 )  # fmt: skip
@@ -118,7 +119,7 @@ class Secret:
 def identity_tokens(dataset: Dataset) -> frozenset[str]:
     """Return the pieces of names and numbers that identify the patient of a dataset, folded, at least four characters long."""
     tokens: set[str] = set()
-    for keyword in _IDENTITY:
+    for keyword in IDENTITY:
         for text in _words_of(dataset.get(keyword)):
             pieces = [text, *re.split(r"[\W_]+", text)]
             tokens |= {piece.casefold() for piece in pieces if len(piece) >= _LEAST_TOKEN}

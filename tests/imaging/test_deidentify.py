@@ -21,7 +21,7 @@ from surgiplan_desktop.app.deidentify_copy import deidentify_copy
 from surgiplan_desktop.base.errors import InputDataError, UsageError
 from surgiplan_desktop.base.spaces import Affine
 from surgiplan_desktop.cli.main import run
-from surgiplan_desktop.imaging.deidentify import Secret, profile
+from surgiplan_desktop.imaging.deidentify import IDENTITY, Secret, profile
 from surgiplan_desktop.imaging.dicom_blocks import plan_blocks
 from surgiplan_desktop.imaging.dicom_read import read_block
 from surgiplan_desktop.imaging.dicom_scan import scan_folder
@@ -31,9 +31,9 @@ from surgiplan_desktop.imaging.sources import Sources
 from surgiplan_desktop.model.images import Volume
 
 MARKER = "ZZMARKERZZ"
+#: Planted where the patient's own names and numbers stand: found nowhere at all, not even in words that are kept.
+PERSON = "YYPERSONYY"
 TEXT = ("AE", "AS", "CS", "DA", "DS", "DT", "IS", "LO", "LT", "PN", "SH", "ST", "TM", "UC", "UR", "UT", "UI", "OB", "UN")
-#: What the copy says itself.
-WRITTEN = {"PatientName", "PatientID", "DeidentificationMethod"}
 GEOMETRY = {
     "Rows", "Columns", "BitsAllocated", "BitsStored", "HighBit", "PixelRepresentation", "SamplesPerPixel", "PixelData",
     "PhotometricInterpretation", "SOPClassUID", "SOPInstanceUID", "StudyInstanceUID", "SeriesInstanceUID", "FrameOfReferenceUID",
@@ -65,10 +65,11 @@ def planted(dataset: Dataset) -> None:
         keyword = keyword_for_tag(tag)
         if vr not in TEXT or not keyword or keyword in GEOMETRY or Tag(tag).group in (0x0000, 0x0002, 0xFFFE):
             continue
-        value = MARKER.encode() if vr in ("OB", "UN") else MARKER
+        words = PERSON if keyword in IDENTITY else MARKER
+        value = words.encode() if vr in ("OB", "UN") else words
         if vr in ("AS", "DA", "TM", "DS", "IS", "UI"):
             item = DataElement(tag, "UN", b"")
-            item.VR, item._value = vr, MARKER  # words where the standard wants a number: readers meet it
+            item.VR, item._value = vr, words  # words where the standard wants a number: readers meet it
         else:
             item = DataElement(tag, vr, value)
         dataset[tag] = item
@@ -95,7 +96,7 @@ def test_a_marker_in_every_attribute_with_words_is_found_only_where_the_profile_
     paths = series(tmp_path / "in")
     dataset = pydicom.dcmread(paths[0])
     planted(dataset)
-    dataset.PatientName, dataset.PatientID = "Yılmaz^Ayşe", "TC10203040506"
+    dataset.SeriesDescription, dataset.FilterType = f"knee {PERSON}", PERSON
     dataset.preamble = MARKER.encode().ljust(128, b"\0")
     dataset.file_meta.SourceApplicationEntityTitle = MARKER
     dataset.file_meta.PrivateInformationCreatorUID = "1.2.3.4"
@@ -107,7 +108,8 @@ def test_a_marker_in_every_attribute_with_words_is_found_only_where_the_profile_
     clean = pydicom.dcmread(done.folder / name)
     holding = {item.keyword for item in clean.iterall() if item.VR != "SQ" and MARKER in str(item.value)}
     assert holding <= profile().words
-    assert "StackID" not in holding
+    assert {"ConvolutionKernel", "Manufacturer"} <= holding
+    assert PERSON.encode() not in (done.folder / name).read_bytes()
     for item in list(clean.iterall()):
         if item.keyword in profile().words and MARKER in str(item.value):
             item.value = None
