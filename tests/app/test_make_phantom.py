@@ -7,8 +7,9 @@ import json
 from pathlib import Path
 
 import pytest
+import SimpleITK
 
-from surgiplan_desktop.app.make_phantom import write_phantom
+from surgiplan_desktop.app.make_phantom import ScanWish, write_phantom
 from surgiplan_desktop.cli.main import run
 from surgiplan_desktop.files.mesh_files import read_mesh
 from surgiplan_desktop.imaging.dicom_scan import scan_folder
@@ -49,6 +50,23 @@ def test_the_same_leg_gives_the_same_files(tmp_path: Path) -> None:
     for name in ("one", "two"):
         write_phantom(LegParameters(seed=3), tmp_path / name, spacing_mm=5.0, mesh_step_mm=4.0)
     assert _digests(tmp_path / "one") == _digests(tmp_path / "two")
+
+
+def test_a_tilted_encoded_phantom_with_a_fault_says_what_is_right(tmp_path: Path) -> None:
+    wish = ScanWish(tilt_deg=12.0, syntax="jpeg_ls", defect="duplicate", patient_position="FFP")
+    write_phantom(LegParameters(seed=3), tmp_path / "leg", spacing_mm=5.0, mesh_step_mm=4.0, wish=wish)
+    truth = json.loads((tmp_path / "leg" / "truth.json").read_text())
+    assert truth["scan"]["tilt_deg"] == 12.0
+    assert truth["defect"]["verdict"] == "repairable"
+    assert all((tmp_path / "leg" / file).is_file() for file in truth["defect"]["files"])
+    (series,) = scan_folder(tmp_path / "leg" / "dicom").series
+    assert (series.verdict, series.first.patient_position) == ("repairable", "FFP")
+    assert {finding.code for finding in series.findings} == {"tilt", *truth["defect"]["findings"]}
+    labels = SimpleITK.ReadImage(str(tmp_path / "leg" / "labels.nii.gz"))
+    assert labels.GetDirection() == (1.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 1.0)
+    knee = labels.TransformPhysicalPointToIndex(truth["landmarks"]["medial_distal_condyle"])
+    around = tuple(slice(index - 1, index + 3) for index in reversed(knee))
+    assert 1 in SimpleITK.GetArrayFromImage(labels)[around]
 
 
 @pytest.mark.parametrize(
