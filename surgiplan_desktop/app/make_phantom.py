@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import tempfile
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from surgiplan_desktop.base.errors import UsageError
@@ -82,7 +82,7 @@ def write_phantom(
         ``phantom_blocks`` and ``phantom_tilted_planes`` before anything is computed.
     """
     wish = wish or ScanWish()
-    checked_scan(spacing_mm, blocks, wish.tilt_deg)
+    checked_scan(spacing_mm, blocks, wish.tilt_deg, wish.scene.region)
     if wish.tilt_deg and wish.orientation != "axial":
         raise UsageError("phantom_tilted_planes", orientation=wish.orientation)
     folder = Path(folder).resolve()
@@ -105,7 +105,9 @@ def write_phantom(
             progress=PartOfProgress(progress, 0.35, 0.75),
         )
         planted = _write_scan(scan, parameters, wish, work, PartOfProgress(progress, 0.75, 0.95))
-        truth = truth_of(leg) | {"scan": _scan_truth(wish, spacing_mm, blocks), "defect": _defect_truth(planted, work)}
+        truth = truth_of(leg) | {"scan": _scan_truth(wish, spacing_mm, scan), "defect": _defect_truth(planted, work)}
+        if wish.scene.second_leg:
+            truth["other_leg"] = _other_leg_truth(leg)
         for bone, mesh in leg.meshes.items():
             (work / "meshes").mkdir(exist_ok=True)
             write_stl(work / "meshes" / f"{bone}.stl", mesh, f"{bone} phantom LPS mm RESEARCH USE ONLY")
@@ -135,15 +137,26 @@ def truth_of(leg: Leg) -> dict[str, object]:
     }
 
 
-def _scan_truth(wish: ScanWish, spacing_mm: float | tuple[float, float, float], blocks: int) -> dict[str, object]:
+def _scan_truth(wish: ScanWish, spacing_mm: float | tuple[float, float, float], scan: SimulatedCt) -> dict[str, object]:
+    """Return how the leg was scanned. ``moves``: the map (LPS, 4 x 4) by which it had moved before each block was taken."""
     return {
         "spacing_mm": spacing_mm,
-        "blocks": blocks,
+        "blocks": len(scan.volumes),
         "tilt_deg": wish.tilt_deg,
         "syntax": wish.syntax,
         "orientation": wish.orientation,
         "patient_position": wish.patient_position,
+        "scene": asdict(wish.scene),
+        "moves": [[[round(float(x), 9) for x in row] for row in move.matrix] for move in scan.moves],
     }
+
+
+def _other_leg_truth(leg: Leg) -> dict[str, object]:
+    """Return side and landmarks of the mirror image; its measures are those of the leg."""
+    landmarks = {
+        name: [round(float(x), 4) for x in point * (-1.0, 1.0, 1.0)] for name, point in sorted(leg.truth_landmarks.items())
+    }
+    return {"side": str(leg.side.other), "landmarks": landmarks}
 
 
 def _defect_truth(planted: PlantedDefect | None, work: Path) -> dict[str, object] | None:
@@ -175,7 +188,7 @@ def _write_scan(
             study_uid=study,
             frame_of_reference_uid=derived_uid("phantom frame", study),
             series_number=number + 1,
-            laterality="R" if parameters.side is Side.RIGHT else "L",
+            laterality="" if wish.scene.second_leg else "R" if parameters.side is Side.RIGHT else "L",
             patient_position=wish.patient_position,
             gantry_tilt_deg=wish.tilt_deg or None,
             transfer_syntax=wish.syntax,

@@ -165,7 +165,8 @@ def ray_matrix(shape: tuple[int, int], pixel_mm: tuple[float, float], angles: in
     columns = np.arange(len(x), dtype=np.int32)
     blocks = []
     for number in range(angles):
-        angle = np.pi * number / angles
+        # never along a diagonal of the pixels, where all of them would fall between the same cells
+        angle = np.pi * (number + 0.5) / angles
         place = (x * np.cos(angle) + y * np.sin(angle)) / cell + 0.5 * (cells - 1)
         low = np.floor(place).astype(np.int32)
         part = place - low

@@ -130,14 +130,15 @@ def check_choice(name: str, value: str, choices: tuple[str, ...]) -> None:
 
 
 def checked_scan(
-    spacing_mm: float | tuple[float, float, float], blocks: int, tilt_deg: float = 0.0
+    spacing_mm: float | tuple[float, float, float], blocks: int, tilt_deg: float = 0.0, region: str = ""
 ) -> tuple[float, float, float]:
     """Return the spacing along (k, j, i).
 
     Raises
     ------
     UsageError
-        ``phantom_range`` for a spacing or tilt, ``phantom_blocks`` for a number of blocks that cannot be simulated.
+        ``phantom_range`` for a spacing or tilt, ``phantom_blocks`` for a number of blocks that cannot be simulated,
+        ``phantom_region_blocks`` for blocks of a region.
     """
     step = (spacing_mm, spacing_mm, spacing_mm) if isinstance(spacing_mm, int | float) else spacing_mm
     for value in step:
@@ -145,4 +146,6 @@ def checked_scan(
     check_range("tilt", tilt_deg)
     if blocks not in (1, 3):
         raise UsageError("phantom_blocks", blocks=blocks)
+    if region and blocks != 1:
+        raise UsageError("phantom_region_blocks", region=region)
     return float(step[0]), float(step[1]), float(step[2])

@@ -107,7 +107,7 @@ def simulate(
     UsageError
         ``phantom_range`` for a spacing or tilt, ``phantom_blocks`` for a number of blocks that is not possible.
     """
-    step = checked_scan(spacing_mm, blocks, tilt_deg)
+    step = checked_scan(spacing_mm, blocks, tilt_deg, scene.region)
     limb = limb_of(leg, seed, scene.second_leg)
     metal = pieces_of(leg, scene.metal)
     body = _Body(_solids(leg, scene), limb, _cords(leg, scene), metal, BoneTextures.of(seed), scene.table)
