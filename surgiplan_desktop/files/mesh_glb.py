@@ -170,8 +170,8 @@ def make_glb(mesh: Triangles, title: str) -> bytes:
         "asset": {"version": "2.0", "generator": "SurgiPlan Desktop", "extras": {"space": "LPS", "unit": "m", "title": title}},
         "scene": 0,
         "scenes": [{"nodes": [0]}],
-        "nodes": [{"mesh": 0}],
-        "meshes": [{"primitives": [{"attributes": {"POSITION": 0}, "indices": 1, "mode": _TRIANGLES}]}],
+        "nodes": [{"mesh": 0, "name": title}],
+        "meshes": [{"name": title, "primitives": [{"attributes": {"POSITION": 0}, "indices": 1, "mode": _TRIANGLES}]}],
         "accessors": [
             {
                 "bufferView": 0, "componentType": 5126, "count": len(points), "type": "VEC3",

@@ -45,6 +45,8 @@ _USUAL_WIDTH_MM: Final[dict[BoneName, tuple[float, float]]] = {
 _FACING_DEG: Final = 80.0
 _AVERTED_DEG: Final = 100.0
 _LYING_DEG: Final = 60.0
+#: The middle line lies on a side when its direction leans there by at least this (cosine).
+_TOWARDS: Final = 0.5
 #: Offsets between bones that say where one lies to another (mm); the fibular head lies this much lateral of the tibia at least.
 _CLEAR_MM: Final = 5.0
 FIBULA_CLEAR_MM: Final = 5.0
@@ -175,18 +177,18 @@ def _pose_reasons(bone: BoneName, pose: Pose, side: Side, space: str, reasons: l
     if pose.upside_down:
         against.append(Finding("mesh_upside_down", "critical", told))
         return
+    towards = 0.0 if pose.middle is None else side.sign * pose.middle[0]
     if pose.back is not None:
         off = float(np.degrees(np.arccos(np.clip(pose.back[1], -1.0, 1.0))))
-        if off > _AVERTED_DEG:
+        # a faint sign of the back counts only where the middle says the same
+        if off > _AVERTED_DEG and (pose.back_is_clear or towards < -_TOWARDS):
             against.append(Finding("mesh_facing_back", "critical", (*told, ("degrees", round(off)))))
         elif off < _FACING_DEG:
             reasons.append(Finding("mesh_facing", "note", (*told, ("degrees", round(off)))))
-    if pose.middle is not None:
-        towards = side.sign * pose.middle[0]
-        if towards < -0.5:
-            against.append(Finding("mesh_middle_outside", "critical", (*told, ("side", str(side)))))
-        elif towards > 0.5:
-            reasons.append(Finding("mesh_middle", "note", (*told, ("side", str(side)))))
+    if towards < -_TOWARDS:
+        against.append(Finding("mesh_middle_outside", "critical", (*told, ("side", str(side)))))
+    elif towards > _TOWARDS:
+        reasons.append(Finding("mesh_middle", "note", (*told, ("side", str(side)))))
 
 
 def _neighbour_reasons(

@@ -28,6 +28,9 @@ _LEAST_LENGTH_MM: Final = 80.0
 _CLEAR_MM: Final = 4.0
 #: From this length on a bone is looked at as a whole one (mm).
 _WHOLE_MM: Final = 250.0
+#: From this offset on the back is told at all, and from the other on it is believed alone (mm; whole real bones show 9 and more).
+_BACK_MM: Final = 1.5
+_BACK_CLEAR_MM: Final = 5.0
 #: A bone this much longer than wide shows its long axis.
 _LONG: Final = 2.2
 
@@ -46,12 +49,15 @@ class Pose:
         Where the back of the bone points.
     middle
         Where the middle line of the body lies.
+    back_is_clear
+        Whether the shape tells the back strongly enough to be believed alone.
     """
 
     lying: float | None = None
     upside_down: bool | None = None
     back: tuple[float, float] | None = None
     middle: tuple[float, float] | None = None
+    back_is_clear: bool = False
 
     @property
     def shape_side(self) -> Side | None:
@@ -103,9 +109,13 @@ def pose_of(bone: BoneName, mesh: Mesh) -> Pose:
     upside_down = _upside_down(bone, slabs)
     if upside_down:
         return Pose(lying, True)
-    if bone is BoneName.TIBIA:
-        return Pose(lying, upside_down, _tibia_back(mesh, slabs), _tibia_middle(slabs))
-    return Pose(lying, upside_down, _femur_back(mesh, slabs), _femur_middle(mesh, slabs))
+    tibia = bone is BoneName.TIBIA
+    offset = _tibia_back(mesh, slabs) if tibia else _femur_back(mesh, slabs)
+    middle = _tibia_middle(slabs) if tibia else _femur_middle(mesh, slabs)
+    if offset is None or float(np.linalg.norm(offset)) < _BACK_MM:
+        return Pose(lying, upside_down, None, middle)
+    length = float(np.linalg.norm(offset))
+    return Pose(lying, upside_down, (float(offset[0]) / length, float(offset[1]) / length), middle, length >= _BACK_CLEAR_MM)
 
 
 def _lying(mesh: Mesh) -> float | None:
@@ -161,19 +171,19 @@ def _is_cut(slabs: _Slabs, end: float, inwards: float) -> bool:
     return bool(len(last) and len(further) and float(last.max()) > 0.7 * float(further.mean()))
 
 
-def _tibia_back(mesh: Mesh, slabs: _Slabs) -> tuple[float, float] | None:
-    """Direction across the plateau's width to which its centroid stands off the shaft."""
+def _tibia_back(mesh: Mesh, slabs: _Slabs) -> FloatArray | None:
+    """Return how far the plateau's centroid stands off the shaft, across its width, mm (over a near and a far piece of shaft)."""
     top = float(slabs.heights.max())
     across = _across(mesh, top - 22.0, top - 6.0)
     near = _offset(slabs, (top - 22.0, top - 6.0), (top - 70.0, top - 35.0))
     far = _offset(slabs, (top - 22.0, top - 6.0), (top - 160.0, top - 60.0))
     if across is None or near is None:
         return None
-    return _turned(across, float((near + (near if far is None else far)) @ across), 2.5)
+    return across * float((near + (near if far is None else far)) @ across)
 
 
-def _femur_back(mesh: Mesh, slabs: _Slabs) -> tuple[float, float] | None:
-    """Direction across the condyles' width in which they reach further than the other way, the shaft bowing away from it."""
+def _femur_back(mesh: Mesh, slabs: _Slabs) -> FloatArray | None:
+    """Return how much further the condyles reach one way across their width than the other, and the shaft bows away, mm."""
     low, length = float(slabs.heights.min()), float(np.ptp(slabs.heights))
     across = _across(mesh, low + 6.0, low + 30.0)
     line = slabs.line(low + 45.0, low + 75.0)
@@ -184,11 +194,11 @@ def _femur_back(mesh: Mesh, slabs: _Slabs) -> tuple[float, float] | None:
     reach = (knee[:, :2] - (knee[:, 2:] * slopes + at_zero)) @ across
     excess = float(reach.max() + reach.min())
     if length < _WHOLE_MM:
-        return _turned(across, excess, 4.0)
+        return across * excess
     lower, middle, upper = (slabs.between(low + f * length - 10.0, low + f * length + 10.0) for f in (0.25, 0.5, 0.75))
     if lower is not None and middle is not None and upper is not None:
         excess -= 2.0 * float((middle - (lower + upper) / 2.0) @ across)
-    return _turned(across, excess, 1.5)
+    return across * excess
 
 
 def _tibia_middle(slabs: _Slabs) -> tuple[float, float] | None:
