@@ -18,8 +18,8 @@ from surgiplan_desktop.gui.widgets.findings import card
 from surgiplan_desktop.gui.widgets.layout import button, clear, label
 from surgiplan_desktop.imaging.thumbnail import Thumbnail
 
-#: Groups of series made at once; the others follow while the window answers.
-_GROUPS_AT_ONCE: Final = 3
+#: Cards made at once; the others follow while the window answers.
+_CARDS_AT_ONCE: Final = 6
 
 
 class StudyBrowser(QWidget):
@@ -41,7 +41,8 @@ class StudyBrowser(QWidget):
         self.page: StudyPage | None = None
         self.cards: list[SeriesCard] = []
         self._bars: list[BodyBar] = []
-        self._waiting: deque[tuple[SeriesRow, ...]] = deque()
+        self._waiting: deque[tuple[SeriesRow, ...]] = deque()  # groups, the first of them perhaps begun
+        self._column: QVBoxLayout | None = None
         self._pictures: dict[str, Thumbnail | None] = {}
         self._loader = PictureLoader(self._bridge)
         outer = QVBoxLayout(self)
@@ -77,7 +78,7 @@ class StudyBrowser(QWidget):
         self._more = QTimer(self)
         self._more.setSingleShot(True)
         self._more.setInterval(0)
-        self._more.timeout.connect(self._add_groups)
+        self._more.timeout.connect(self._add_cards)
 
     @property
     def ticked(self) -> tuple[SeriesRow, ...]:
@@ -101,7 +102,8 @@ class StudyBrowser(QWidget):
         if page.trouble:
             self._content.addWidget(card(page.trouble, "warn", word("nothing_proposed")))
         self._waiting = deque(page.groups)
-        self._add_groups()
+        self._column = None
+        self._add_cards()
 
     def forget(self) -> None:
         """Show nothing, and drop the pictures under way."""
@@ -134,9 +136,19 @@ class StudyBrowser(QWidget):
                 else:
                     made.picture.show_picture(thumbnail)
 
-    def _add_groups(self) -> None:
-        for _ in range(min(_GROUPS_AT_ONCE, len(self._waiting))):
-            self._add_group(self._waiting.popleft())
+    def _add_cards(self) -> None:
+        room = _CARDS_AT_ONCE
+        while self._waiting and room:
+            rows = self._waiting.popleft()
+            if self._column is None:
+                self._column = self._add_group(rows)
+            for row in rows[:room]:
+                self._add_card(row, self._column)
+            left, room = rows[room:], max(room - len(rows), 0)
+            if left:
+                self._waiting.appendleft(left)
+            else:
+                self._column = None
         if self._waiting:
             self._more.start()
         else:
@@ -145,7 +157,15 @@ class StudyBrowser(QWidget):
         self._show_ticked()
         self.changed.emit()
 
-    def _add_group(self, rows: tuple[SeriesRow, ...]) -> None:
+    def _add_card(self, row: SeriesRow, column: QVBoxLayout) -> None:
+        made = SeriesCard(self._stage, row, len(self.cards))
+        made.changed.connect(lambda: self._on_card(made))
+        made.film_wanted.connect(self.film_wanted)
+        self.cards.append(made)
+        column.addWidget(made)
+
+    def _add_group(self, rows: tuple[SeriesRow, ...]) -> QVBoxLayout:
+        """Add the heading and the bar of a group; return the column for its cards."""
         word = self._bridge.word
         usable = [row for row in rows if row.spans_mm and row.verdict != "refused"]
         heading = word("group_single" if any(row.spans_mm for row in rows) else "group_unplaced")
@@ -157,21 +177,16 @@ class StudyBrowser(QWidget):
         self._content.addWidget(label(heading, "group"))
         line = QHBoxLayout()
         line.setSpacing(8)
-        column = QVBoxLayout()
-        column.setSpacing(8)
-        for row in rows:
-            made = SeriesCard(self._stage, row, len(self.cards))
-            made.changed.connect(lambda made=made: self._on_card(made))
-            made.film_wanted.connect(self.film_wanted)
-            self.cards.append(made)
-            column.addWidget(made)
-        column.addStretch(1)
         if usable:
             bar = BodyBar(self._stage, usable, f"body_bar_{len(self._bars)}")
             self._bars.append(bar)
             line.addWidget(bar)
+        column = QVBoxLayout()
+        column.setSpacing(8)
+        column.setAlignment(Qt.AlignmentFlag.AlignTop)
         line.addLayout(column, 1)
         self._content.addLayout(line)
+        return column
 
     def _add_left_aside(self) -> None:
         if self.page is None or not self.page.left_aside:
