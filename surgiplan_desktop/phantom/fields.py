@@ -35,15 +35,17 @@ def smooth_max(a: AnyArray, b: AnyArray, width: float) -> AnyArray:
 
 def sphere(points: AnyArray, centre: FloatArray, radius: float) -> AnyArray:
     """Exact distance to a sphere."""
-    result: AnyArray = np.sqrt(((points - centre.astype(points.dtype)) ** 2).sum(axis=1)) - points.dtype.type(radius)
+    offset = points - centre.astype(points.dtype)
+    result: AnyArray = np.sqrt(np.einsum("ij,ij->i", offset, offset)) - points.dtype.type(radius)
     return result
 
 
 def ellipsoid(points: AnyArray, centre: FloatArray, radii: FloatArray) -> AnyArray:
     """First-order distance to an ellipsoid along the axes of the frame."""
     q = (points - centre.astype(points.dtype)) / radii.astype(points.dtype)
-    k0 = np.sqrt((q * q).sum(axis=1)) + 1e-6
-    k1 = np.sqrt(((q / radii.astype(points.dtype)) ** 2).sum(axis=1)) + 1e-9
+    k0 = np.sqrt(np.einsum("ij,ij->i", q, q)) + 1e-6
+    q = q / radii.astype(points.dtype)
+    k1 = np.sqrt(np.einsum("ij,ij->i", q, q)) + 1e-9
     result: AnyArray = k0 * (k0 - 1.0) / k1
     return result
 
@@ -55,7 +57,7 @@ def round_cone(points: AnyArray, start: FloatArray, end: FloatArray, start_radiu
     offset = points - start.astype(points.dtype)
     t = np.clip(offset @ (axis / kind(axis @ axis)), 0.0, 1.0)
     delta = offset - t[:, None] * axis
-    result: AnyArray = np.sqrt((delta * delta).sum(axis=1)) - (kind(start_radius) + t * kind(end_radius - start_radius))
+    result: AnyArray = np.sqrt(np.einsum("ij,ij->i", delta, delta)) - (kind(start_radius) + t * kind(end_radius - start_radius))
     return result
 
 
@@ -86,7 +88,8 @@ class Loft:
         row = place.astype(np.int32)
         part = (place - row).astype(points.dtype)[:, None]
         table = self.table.astype(points.dtype)
-        values = table[row] * (1.0 - part) + table[row + 1] * part
+        values = np.take(table, row, axis=0)
+        values += part * (np.take(table, row + 1, axis=0) - values)
         x = (points[:, 0] - values[:, 0]) / values[:, 2]
         y = (points[:, 1] - values[:, 1]) / values[:, 3]
         k0 = np.sqrt(x * x + y * y) + 1e-6

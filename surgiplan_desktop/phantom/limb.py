@@ -22,7 +22,8 @@ from surgiplan_desktop.phantom.cortex import cortex_mm
 from surgiplan_desktop.phantom.fields import Field
 from surgiplan_desktop.phantom.meshing import mesh_of
 from surgiplan_desktop.phantom.parameters import LegParameters
-from surgiplan_desktop.phantom.skeleton import Placed, Skeleton, build_skeleton
+from surgiplan_desktop.phantom.pose import Placed
+from surgiplan_desktop.phantom.skeleton import Skeleton, build_skeleton
 from surgiplan_desktop.phantom.tibia import fit_plane
 from surgiplan_desktop.phantom.truth import Points, femoral_points, patellar_points, tibial_points
 from surgiplan_desktop.phantom.truth_measures import Sizes, frames_of, measures_of
@@ -170,30 +171,40 @@ def build_leg(parameters: LegParameters, *, step_mm: float = 0.8, progress: Prog
     points: Points = {
         **femoral_points(skeleton, in_leg[BoneName.FEMUR]),
         **tibial_points(skeleton, local[BoneName.TIBIA], local[BoneName.FIBULA]),
-        **patellar_points(skeleton, in_leg[BoneName.PATELLA]),
+        **patellar_points(skeleton),
     }
     measures, beside = measures_of(points, _sizes(skeleton, points, in_leg))
     left = parameters.side is Side.LEFT
     mirror = np.array([-1.0 if left else 1.0, 1.0, 1.0])
     meshes, solids = {}, []
+    own_axes = {BoneName.PATELLA: skeleton.patella.axes}
     for bone, placed, _, _ in jobs:
         name = BoneId(parameters.side, bone)
         meshes[name] = _in_patient(in_leg[bone], pose, mirror)
         box = meshes[name].vertices
         inside = _InPatient(placed, pose.inverse(), left)
-        solids.append(Solid(name, inside, box.min(axis=0), box.max(axis=0), *_long_axis(placed, local[bone], pose, mirror)))
+        solids.append(
+            Solid(
+                name,
+                inside,
+                box.min(axis=0),
+                box.max(axis=0),
+                *_long_axis(own_axes.get(bone, placed.axes), in_leg[bone], pose, mirror),
+            )
+        )
     progress.step(8, 8, "phantom_truth")
     landmarks = {name: pose(point) * mirror for name, point in points.items()}
     return Leg(parameters, meshes, tuple(solids), landmarks, measures, beside)
 
 
-def _long_axis(placed: Placed, mesh: Mesh, pose: Affine, mirror: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
-    """Distal and proximal end of the long axis and the front of a bone whose own frame stands upright, in LPS."""
-    low, high = mesh.vertices.min(axis=0), mesh.vertices.max(axis=0)
+def _long_axis(axes: FloatArray, mesh: Mesh, pose: Affine, mirror: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """Ends of the long axis (distal, proximal) and front of a bone, in LPS; ``axes`` are its own, as columns in the leg frame."""
+    own = mesh.vertices @ axes
+    low, high = own.min(axis=0), own.max(axis=0)
     middle = 0.5 * (low + high)
-    ends = placed.to_leg(np.array([[middle[0], middle[1], low[2]], [middle[0], middle[1], high[2]]]))
+    ends = np.array([[middle[0], middle[1], low[2]], [middle[0], middle[1], high[2]]]) @ axes.T
     distal, proximal = pose(ends) * mirror
-    anterior = (pose.matrix[:3, :3] @ placed.axes[:, 1]) * mirror
+    anterior = (pose.matrix[:3, :3] @ axes[:, 1]) * mirror
     return distal, proximal, anterior
 
 

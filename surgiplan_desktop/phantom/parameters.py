@@ -12,6 +12,10 @@ from surgiplan_desktop.model.anatomy import Side
 SUM_TOLERANCE_DEG: Final = 1e-6
 
 
+#: Bones of a joint that has lost its cartilage do not touch: a mesh and a label map need something between them, mm.
+SMALLEST_GAP_MM: Final = 0.8
+
+
 class Range(NamedTuple):
     """Lowest and highest value, unit and source of a parameter."""
 
@@ -35,6 +39,14 @@ RANGES: Final[dict[str, Range]] = {
     "head_radius_mm": Range(20.0, 28.0, "mm", "clinical.md A.1: 18-30"),
     "knee_width_mm": Range(66.0, 92.0, "mm", "general knowledge: tibial plateau 65-90"),
     "joint_gap_mm": Range(2.0, 6.0, "mm", "general knowledge: cartilage of both sides at the tight compartment"),
+    "joint_narrowing_mm": Range(0.0, 4.0, "mm", "general knowledge: cartilage lost at the tight compartment"),
+    "knee_flexion_deg": Range(0.0, 30.0, "deg", "clinical.md 0.3, 0.4: supine CT a few degrees; warned above 5"),
+    "knee_rotation_deg": Range(-15.0, 15.0, "deg", "clinical.md 0.3: tibia turned inward positive"),
+    "patella_height": Range(0.6, 1.3, "", "clinical.md A.2: Caton-Deschamps 0.6-1.2"),
+    "tt_tg_mm": Range(4.0, 22.0, "mm", "clinical.md A.2: 8-14 normal, lateral positive"),
+    "osteophyte_mm": Range(0.0, 6.0, "mm", "general knowledge: how far osteophytes stand off the rims"),
+    "flattened_condyle_mm": Range(-3.0, 3.0, "mm", "general knowledge: worn off the medial (+) or lateral (-) condyle"),
+    "roughness_mm": Range(0.0, 0.8, "mm", "smooth random displacement of the surface away from joints and landmarks"),
     "variation": Range(0.0, 1.0, "", "share of the seeded variation of shape"),
     "seed": Range(0.0, 2.0**31, "", "seed of shape and noise"),
 }
@@ -42,7 +54,12 @@ RANGES: Final[dict[str, Range]] = {
 
 @dataclass(frozen=True, slots=True)
 class LegParameters:
-    """A leg. Angles in degrees, lengths in mm; mLDFA, MPTA and JLCA are limb-plane values and met exactly."""
+    """A leg. Angles in degrees, lengths in mm.
+
+    mLDFA, MPTA and JLCA are limb-plane values of the straight leg and met exactly there, as is the height of the patella. So is
+    TT-TG when it is given; without (None) the tuberosity lies where it lies on the mean tibia, and TT-TG follows.
+    Flexion and rotation (Grood and Suntay) then bend that leg: they change no bone, and the truth is that of the bent leg.
+    """
 
     side: Side = Side.RIGHT
     mldfa_deg: float = 87.0
@@ -58,12 +75,22 @@ class LegParameters:
     head_radius_mm: float = 23.5
     knee_width_mm: float = 77.0
     joint_gap_mm: float = 3.5
+    joint_narrowing_mm: float = 0.0
+    knee_flexion_deg: float = 0.0
+    knee_rotation_deg: float = 0.0
+    patella_height: float = 0.95
+    tt_tg_mm: float | None = None
+    osteophyte_mm: float = 0.0
+    flattened_condyle_mm: float = 0.0
+    roughness_mm: float = 0.0
     variation: float = 0.5
     seed: int = 0
 
     def __post_init__(self) -> None:
         for name, limits in RANGES.items():
             value = getattr(self, name)
+            if value is None:
+                continue
             if not limits.lowest <= value <= limits.highest:
                 raise UsageError(
                     "phantom_range",
@@ -73,6 +100,20 @@ class LegParameters:
                     highest=limits.highest,
                     unit=limits.unit,
                 )
+        if self.tight_gap_mm < SMALLEST_GAP_MM:
+            raise UsageError(
+                "phantom_range",
+                parameter="joint_narrowing_mm",
+                value=float(self.joint_narrowing_mm),
+                lowest=0.0,
+                highest=self.joint_gap_mm - SMALLEST_GAP_MM,
+                unit="mm",
+            )
+
+    @property
+    def tight_gap_mm(self) -> float:
+        """What is left of the gap between femur and tibia where they come nearest, mm."""
+        return self.joint_gap_mm - self.joint_narrowing_mm
 
     @property
     def hka_deviation_deg(self) -> float:

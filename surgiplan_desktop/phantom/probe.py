@@ -11,6 +11,14 @@ from surgiplan_desktop.phantom.fields import Field, gradient
 
 #: A quadratic through the surface is fitted over this half width; smaller ones drown in rounding.
 _SMALLEST_WINDOW_MM: Final = 0.06
+#: Steps of the differences in :func:`refined_extreme`.
+_STENCIL_MM: Final = 2e-3
+_STENCIL: Final = _STENCIL_MM * np.array(
+    [
+        [0, 0, 0], [1, 0, 0], [0, 1, 0], [0, 0, 1], [-1, 0, 0], [0, -1, 0], [0, 0, -1],
+        [1, 1, 0], [-1, -1, 0], [1, 0, 1], [-1, 0, -1], [0, 1, 1], [0, -1, -1],
+    ]
+)  # fmt: skip
 
 
 def heights_along(field: Field, starts: FloatArray, direction: FloatArray, reach_mm: float) -> FloatArray:
@@ -42,6 +50,43 @@ def heights_along(field: Field, starts: FloatArray, direction: FloatArray, reach
     return np.where(found, position, np.nan)
 
 
+def refined_extreme(field: Field, start: FloatArray, direction: FloatArray, reach_mm: float = 1.5) -> FloatArray | None:
+    """The point near ``start`` where the surface lies furthest along ``direction``, by Newton steps; None when they lead nowhere.
+
+    Solves ``direction = m * gradient`` together with ``field = 0``; derivatives by central differences in one evaluation each.
+    """
+    axis = unit(direction)
+    point, multiplier = np.asarray(start, dtype=np.float64), 0.0
+    for step in range(12):
+        values = field(point + _STENCIL)
+        value = float(values[0])
+        plus, minus = values[1:4], values[4:7]
+        slope = (plus - minus) / (2.0 * _STENCIL_MM)
+        hessian = np.diag((plus + minus - 2.0 * value) / _STENCIL_MM**2)
+        for n, (i, j) in enumerate(((0, 1), (0, 2), (1, 2))):
+            mixed = (values[7 + 2 * n] + values[8 + 2 * n] - plus[i] - minus[i] - plus[j] - minus[j] + 2.0 * value) / 2.0
+            hessian[i, j] = hessian[j, i] = mixed / _STENCIL_MM**2
+        if step == 0:
+            multiplier = 1.0 / max(float(np.linalg.norm(slope)), 1e-6)
+        matrix = np.zeros((4, 4))
+        matrix[:3, :3], matrix[:3, 3], matrix[3, :3] = multiplier * hessian, slope, slope
+        rest = np.array([*(axis - multiplier * slope), -value])
+        try:
+            move = np.linalg.solve(matrix, rest)
+        except np.linalg.LinAlgError:
+            return None
+        length = float(np.linalg.norm(move[:3]))
+        point = point + move[:3] * min(1.0, 0.7 / max(length, 1e-12))
+        multiplier += float(move[3])
+        if not np.isfinite(length) or np.linalg.norm(point - start) > reach_mm or multiplier <= 0.0:
+            return None
+        if length < 1e-7:
+            # A peak, not a saddle or a hollow: the surface bends away from the direction on every tangent.
+            tangent = np.linalg.svd(slope[None])[2][1:]
+            return point if np.linalg.eigvalsh(tangent @ hessian @ tangent.T).min() > 0.0 else None
+    return None
+
+
 def extreme_point(
     field: Field, start: FloatArray, direction: FloatArray, window_mm: float = 8.0, reach_mm: float = 30.0
 ) -> FloatArray:
@@ -60,6 +105,11 @@ def extreme_point(
         if np.isnan(heights).all():
             raise ValueError("no surface along this direction")
         best = int(np.nanargmax(heights))
+        if window < 4.0:
+            # Close enough for Newton steps; where they fail the search goes on.
+            refined = refined_extreme(field, points[best] + heights[best] * axis, axis, 1.5 * window)
+            if refined is not None:
+                return refined
         move = np.array([u[best], v[best]])
         near = ~np.isnan(heights) & (heights > np.nanmax(heights) - max(2.0 * window, 0.05))
         if near.sum() >= 12 and window < 4.0:
@@ -112,8 +162,7 @@ def bitangent(
     direction = unit(outward)
     window, reach = 6.0, 30.0
     for _ in range(8):
-        first = extreme_point(field, first, direction, window, reach)
-        second = extreme_point(field, second, direction, window, reach)
+        first, second = (_contact(field, point, direction, window, reach) for point in (first, second))
         window, reach = 1.0, 4.0
         line = second - first
         slope = (line @ outward) / (line @ lateral)
@@ -122,6 +171,11 @@ def bitangent(
             break
         direction = turned
     return first, second
+
+
+def _contact(field: Field, start: FloatArray, direction: FloatArray, window: float, reach: float) -> FloatArray:
+    found = refined_extreme(field, start, direction) if window < 4.0 else None
+    return extreme_point(field, start, direction, window, reach) if found is None else found
 
 
 def section_centroid(
@@ -153,6 +207,20 @@ def section_centroid(
     total = weight.sum()
     centroid = point + float((weight * u).sum() / total) * across + float((weight * v).sum() / total) * along
     return np.asarray(centroid, dtype=np.float64)
+
+
+def shaft_points(field: Field, lowest: FloatArray, highest: FloatArray, axis: FloatArray, line: FloatArray) -> list[FloatArray]:
+    """Centroids of the sections at 25 % and 75 % of a bone's length along ``axis``; ``line`` is a point of the axis."""
+    lateral, anterior = np.eye(3)[:2]
+    low, high = float(lowest @ axis), float(highest @ axis)
+    centroids = []
+    for share in (0.25, 0.75):
+        point = line + (low + share * (high - low) - line @ axis) * axis
+        across = np.array([point + dx * lateral + dy * anterior for dx in range(-50, 51, 4) for dy in range(-40, 41, 4)])
+        across = across - ((across - point) @ axis)[:, None] * axis
+        seed = across[int(np.argmin(field(across)))]
+        centroids.append(section_centroid(field, seed, axis, 35.0, step_mm=0.4))
+    return centroids
 
 
 def normals_at(field: Field, points: FloatArray) -> FloatArray:

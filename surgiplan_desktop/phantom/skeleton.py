@@ -1,8 +1,4 @@
-"""Bones put together: the tibia under the femur with exact limb-plane angles, joint gap and torsion.
-
-Leg frame = femur frame F of a right leg: origin at the notch, columns lateral, anterior, up. Hip and ankle centre lie in the
-plane anterior = 0 together with the posterior condylar line's direction, so this is the limb plane of clinical.md 0.4.
-"""
+"""Bones put together: what the parameters ask is met by turning and shifting parts until it is, then the knee is bent."""
 
 from __future__ import annotations
 
@@ -10,39 +6,26 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from surgiplan_desktop.base.arrays import AnyArray, FloatArray, unit
+from surgiplan_desktop.base.arrays import FloatArray, unit
+from surgiplan_desktop.base.errors import UsageError
 from surgiplan_desktop.phantom.femur import Femur, build_femur
-from surgiplan_desktop.phantom.fields import Field
-from surgiplan_desktop.phantom.frontal import ankle_direction, mpta_of
-from surgiplan_desktop.phantom.parameters import LegParameters
+from surgiplan_desktop.phantom.frontal import mpta_of
+from surgiplan_desktop.phantom.groove import trochlear_groove
+from surgiplan_desktop.phantom.kneecap import place_patella
+from surgiplan_desktop.phantom.parameters import RANGES, LegParameters
+from surgiplan_desktop.phantom.pose import Placed, bent, place_straight, straight_axes
 from surgiplan_desktop.phantom.probe import bitangent, extreme_point
 from surgiplan_desktop.phantom.small_bones import Fibula, Hip, Patella, Talus, build_fibula
-from surgiplan_desktop.phantom.tibia import Tibia, ankle_centre, build_tibia, fit_plane
+from surgiplan_desktop.phantom.tibia import Tibia, ankle_centre, build_tibia, fit_plane, medial_malleolus
+from surgiplan_desktop.phantom.tibial_front import anterosuperior_edge, tuberosity_of
 from surgiplan_desktop.phantom.variation import Variation
 
-_ROUNDS = 6
-_ANGLE_TOLERANCE_DEG = 1e-4
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Placed:
-    """A field of another frame, seen in the leg frame: ``axes`` are that frame's axes as columns, ``origin`` its origin."""
-
-    field: Field
-    axes: FloatArray
-    origin: FloatArray
-
-    def __call__(self, points: AnyArray) -> AnyArray:
-        """Evaluate in the leg frame."""
-        return self.field((points - self.origin.astype(points.dtype)) @ self.axes.astype(points.dtype))
-
-    def to_leg(self, points: FloatArray) -> FloatArray:
-        """Points of shape (3,) or (n, 3) of the bone's frame in the leg frame."""
-        return points @ self.axes.T + self.origin
-
-    def directions(self, vectors: FloatArray) -> FloatArray:
-        """Directions of the bone's frame in the leg frame."""
-        return vectors @ self.axes.T
+_ROUNDS = 10
+#: Degrees for angles, millimetres for TT-TG.
+_TOLERANCE = 1e-4
+#: How far the tuberosity may lie from the middle, to medial and to lateral (unit size), mm.
+_TUBEROSITY_MM = (-6.0, 20.0)
+_MEAN_TUBEROSITY_MM = 8.0
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -58,11 +41,6 @@ class Skeleton:
     hip: Hip
 
     @property
-    def tibia_field(self) -> Placed:
-        """The tibia in the leg frame."""
-        return self.lower
-
-    @property
     def fibula_field(self) -> Placed:
         """The fibula in the leg frame."""
         return Placed(self.fibula, self.lower.axes, self.lower.origin)
@@ -76,33 +54,78 @@ class Skeleton:
 def build_skeleton(parameters: LegParameters) -> Skeleton:
     """Build all bones and place them.
 
-    The plateau's tilt, the distal block's turn and the placing of the tibia are corrected until MPTA, tibial torsion and the
-    joint gap are met; mLDFA is exact by the femur's construction, JLCA follows from the sum of clinical.md A.2.
+    The plateau's tilt, the distal block's turn, both slopes and the place of the tuberosity are corrected until MPTA, tibial
+    torsion, slopes and TT-TG of the straight leg are met; mLDFA is exact by the femur's construction, JLCA follows from the sum
+    of clinical.md A.2.
+
+    Raises
+    ------
+    UsageError
+        ``phantom_combination`` when parameters that are possible alone are not so together.
     """
     vary = Variation(parameters.seed, parameters.variation)
     femur = build_femur(parameters, vary)
-    wanted = np.array(
-        [parameters.mpta_deg, parameters.tibial_torsion_deg, parameters.slope_medial_deg, parameters.slope_lateral_deg]
+    groove = float(trochlear_groove(femur)[0])
+    scale = parameters.knee_width_mm / 77.0
+    p = parameters
+    wanted = np.array([p.mpta_deg, p.tibial_torsion_deg, p.slope_medial_deg, p.slope_lateral_deg, p.tt_tg_mm or 0.0])
+    # Inclination of the plateau line, turn of the distal block, both slopes and the place of the tuberosity as built.
+    sign = np.array([-1.0, -1.0, 1.0, 1.0, 1.0 / scale])
+    built = np.array(
+        [
+            90.0 - p.mpta_deg,
+            -p.tibial_torsion_deg,
+            p.slope_medial_deg,
+            p.slope_lateral_deg,
+            _MEAN_TUBEROSITY_MM + vary.shift("tuberosity aside", 1.0),
+        ]
     )
-    # Inclination of the plateau line, turn of the distal block and both slopes as built, degrees.
-    built = wanted * np.array([-1.0, -1.0, 1.0, 1.0]) + np.array([90.0, 0.0, 0.0, 0.0])
     for _ in range(_ROUNDS):
         tangents = np.tan(np.radians(built[[0, 2, 3]]))
-        tibia = build_tibia(parameters, vary, tangents[0], np.radians(built[1]), (tangents[1], tangents[2]))
-        fibula = build_fibula(parameters, tibia, vary)
-        lower = _place(parameters, femur, tibia)
-        line, axis = lower.directions(joint_line(tibia)), lower.directions(ankle_centre(tibia) - tibia.knee)
+        tibia = build_tibia(p, vary, tangents[0], np.radians(built[1]), (tangents[1], tangents[2]), float(built[4]))
+        fibula = build_fibula(p, tibia, vary)
         back = posterior_plateau_points(tibia)
-        reached = np.array([mpta_of(axis, line), tibial_torsion(tibia, fibula, back), *plateau_slopes(tibia, back)])
+        axes = straight_axes(p.hka_deviation_deg, back[1] - back[0])
+        sideways = _sideways(femur, tibia, axes)
+        front = tuberosity_of(tibia, back)
+        reached = np.array(
+            [
+                mpta_of(axes @ (ankle_centre(tibia) - tibia.knee), axes @ joint_line(tibia)),
+                tibial_torsion(tibia, fibula, back),
+                *plateau_slopes(tibia, back),
+                sideways + (axes @ front)[0] - groove,
+            ]
+        )
         error = reached - wanted
-        if np.abs(error).max() < _ANGLE_TOLERANCE_DEG:
+        if p.tt_tg_mm is None:
+            error[4] = 0.0
+        if np.abs(error).max() < _TOLERANCE:
             break
-        built += error * np.array([1.0, 1.0, -1.0, -1.0])
-    scale = parameters.knee_width_mm / 77.0
-    groove = femur.from_block(scale * np.array([femur.distal.groove_at + 0.5, 0.0, 0.0]))
-    centre = groove + scale * np.array([0.0, 41.0, 14.0])
-    patella = Patella(femur, centre, scale, vary.factor("patella apex", 2.0))
-    return Skeleton(parameters, femur, tibia, fibula, lower, patella, Hip(femur.head, femur.head_radius, femur))
+        built = built - error * sign
+        if not _TUBEROSITY_MM[0] < built[4] < _TUBEROSITY_MM[1]:
+            raise _impossible("tt_tg_mm", p.tt_tg_mm or 0.0)
+    straight = place_straight(p, femur, tibia, back[1] - back[0])
+    lower = bent(p, femur, straight, tibia)
+    edge = anterosuperior_edge(tibia, back)
+    patella = place_patella(
+        p, femur, vary, (straight.to_leg(edge), straight.to_leg(front)), (lower.to_leg(edge), lower.to_leg(front))
+    )
+    return Skeleton(p, femur, tibia, fibula, lower, patella, Hip(femur.head, float(femur.head_radius), femur))
+
+
+def _impossible(name: str, value: float) -> UsageError:
+    limits = RANGES[name]
+    return UsageError(
+        "phantom_combination", parameter=name, value=value, lowest=limits.lowest, highest=limits.highest, unit=limits.unit
+    )
+
+
+def _sideways(femur: Femur, tibia: Tibia, axes: FloatArray) -> float:
+    """Where the origin of P comes to lie sideways in the straight leg: the plateau's middle below that of the condyles, mm."""
+    plateau = tibia.plateau
+    middle = 0.5 * (plateau.centre(plateau.medial) + plateau.centre(plateau.lateral))
+    condyles = femur.from_block(femur.distal.scale * np.array([0.4, 0.5, -22.0]))
+    return float(condyles[0] - (axes @ middle)[0])
 
 
 def joint_line(tibia: Tibia) -> FloatArray:
@@ -133,7 +156,7 @@ def plateau_slopes(tibia: Tibia, back: tuple[FloatArray, FloatArray]) -> tuple[f
 def malleoli(tibia: Tibia, fibula: Fibula) -> tuple[FloatArray, FloatArray]:
     """Most distal points of the medial malleolus and of the fibula along the tibial axis, in P."""
     down = np.array([0.0, 0.0, -1.0])
-    medial = extreme_point(tibia, tibia.distal.from_block(np.array([-21.0, 2.0, -8.0])), down, 3.0)
+    medial = medial_malleolus(tibia)
     lateral = extreme_point(fibula, fibula.malleolus[1], down, 3.0)
     return medial, lateral
 
@@ -144,27 +167,3 @@ def tibial_torsion(tibia: Tibia, fibula: Fibula, back: tuple[FloatArray, FloatAr
     medial, lateral = malleoli(tibia, fibula)
     p, q = (second - first)[:2], (lateral - medial)[:2]
     return float(np.degrees(np.arctan2(p[1] * q[0] - p[0] * q[1], p @ q)))
-
-
-def _place(parameters: LegParameters, femur: Femur, tibia: Tibia) -> Placed:
-    """Put the tibia below the femur: ankle in the limb plane, knee centres in line, the tight compartment at the wanted gap."""
-    plateau = tibia.plateau
-    facets = np.concatenate([plateau.patch(facet, 1.0, 0.8) for facet in (plateau.medial, plateau.lateral)])
-    middle = 0.5 * (plateau.centre(plateau.medial) + plateau.centre(plateau.lateral))
-    condyles = femur.from_block(femur.distal.scale * np.array([0.25, 0.5, -22.0]))
-    deviation = np.radians(parameters.hka_deviation_deg)
-    knee = np.zeros(3)
-    axes, origin = np.eye(3), np.zeros(3)
-    height = -30.0
-    for _ in range(20):
-        axes = ankle_direction(deviation, float(np.arcsin(-knee[1] / tibia.length)))
-        # In the frontal and sagittal direction the middle of the plateau lies below the middle of the condyles.
-        offset = axes @ middle
-        origin = np.array([condyles[0] - offset[0], condyles[1] - offset[1], height])
-        knee = axes @ tibia.knee + origin
-        gap = float(femur(facets @ axes.T + origin).min())
-        height += min(gap - parameters.joint_gap_mm, 10.0)
-        if abs(gap - parameters.joint_gap_mm) < 1e-6:
-            break
-    origin = np.array([origin[0], origin[1], height])
-    return Placed(tibia, axes, origin)

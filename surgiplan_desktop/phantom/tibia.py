@@ -13,11 +13,15 @@ import numpy as np
 from surgiplan_desktop.base.arrays import AnyArray, FloatArray, unit
 from surgiplan_desktop.phantom.fields import Loft, ellipsoid, loft, round_cone, smooth_max, smooth_min
 from surgiplan_desktop.phantom.parameters import LegParameters
-from surgiplan_desktop.phantom.probe import extreme_point, section_centroid
+from surgiplan_desktop.phantom.probe import extreme_point, section_centroid, shaft_points
 from surgiplan_desktop.phantom.variation import Variation
 
 #: Where the shaft's last section lies, seen from the middle of the plafond, mm.
 _SHAFT_FOOT = np.array([0.0, 0.0, 8.0])
+#: Middle of Gerdy's tubercle in front of the lateral condyle (unit size), mm.
+_GERDY = np.array([22.0, 13.5, -17.0])
+#: How far medially of the middle of the plafond the inner face of the malleolus stands (unit size), mm.
+_MALLEOLUS_AT = 15.5
 #: Tangent of the plafond's frontal inclination: LDTA 89 (clinical.md A.2).
 LDTA_TILT = float(np.tan(np.radians(1.0)))
 
@@ -32,6 +36,7 @@ class Facet:
     half_depth: float
     slope: float
     dish: float
+    roll: float = 0.0
 
     def inside(self, x: AnyArray, y: AnyArray) -> AnyArray:
         """Squared normalised radius: below 1 inside the articular ellipse."""
@@ -57,18 +62,25 @@ class Plateau:
         height = x * self.tilt
         height = height + (1.0 - share) * self._facet(self.medial, x, y) + share * self._facet(self.lateral, x, y)
         medial, lateral = self.spine_heights
-        height = height + medial * np.exp(-(((x + 5.5) / 4.2) ** 2) - ((y - 1.0) / 8.5) ** 2)
-        height = height + lateral * np.exp(-(((x - 5.5) / 4.2) ** 2) - ((y + 1.5) / 7.0) ** 2)
-        # Front and back of the eminence: the intercondylar areas, lower and rough in life.
+        # The eminence and on it two ridges, the medial one longer and running out to the front.
+        height = height + 4.0 * np.exp(-((x / 7.5) ** 2) - ((y + 0.5) / 13.0) ** 2)
+        forward = np.where(y > 0.5, 11.0, 8.0).astype(x.dtype)
+        height = height + (medial - 2.3) * np.exp(-(((x + 5.3) / 3.5) ** 2) - ((y - 0.5) / forward) ** 2)
+        height = height + (lateral - 2.3) * np.exp(-(((x - 5.1) / 3.6) ** 2) - ((y + 2.0) / 7.0) ** 2)
+        # Front and back of the eminence: the intercondylar areas, the rear one falling off to the attachment of the ligament.
         middle = np.exp(-((x / 7.5) ** 2))
-        height = height - middle * (2.5 / (1.0 + np.exp(-(y - 15.0) / 2.5)) + 5.0 / (1.0 + np.exp((y + 15.0) / 2.5)))
+        height = height - middle * (2.5 / (1.0 + np.exp(-(y - 15.0) / 2.5)) + 6.5 / (1.0 + np.exp((y + 16.0) / 2.5)))
         result: AnyArray = height * self.scale
         return result
 
     @staticmethod
     def _facet(facet: Facet, x: AnyArray, y: AnyArray) -> AnyArray:
-        radius = np.minimum(facet.inside(x, y), 1.0)
-        return (y - facet.anterior) * facet.slope - facet.dish * (1.0 - radius) ** 2
+        """A dish (medial) or a dome (lateral, negative dish) in the ellipse; beyond it the rim rolls off."""
+        squared = facet.inside(x, y)
+        radius = np.minimum(squared, 1.0)
+        beyond = np.sqrt(np.maximum(squared, 1.0)) - 1.0
+        roll = facet.roll * beyond * beyond * np.minimum(beyond, 1.0)
+        return (y - facet.anterior) * facet.slope - facet.dish * (1.0 - radius) ** 2 - roll
 
     def centre(self, facet: Facet) -> FloatArray:
         """Centre of a facet on the surface, shape (3,)."""
@@ -115,19 +127,27 @@ class DistalTibia:
         return x * self.tilt - y * y / 44.0
 
     def section(self, block: AnyArray) -> AnyArray:
-        """The distal metaphysis without its end: rounded block with a groove for the fibula."""
+        """The distal metaphysis without its end: rounded block, wider in front, with a groove for the fibula."""
         x, y, u = block[:, 0], block[:, 1], np.clip(block[:, 2], -5.0, 60.0)
-        grow = np.exp(-np.maximum(u, 0.0) / 24.0)
-        rx, ry = 8.5 + 14.5 * grow, 8.5 + 11.5 * grow
-        q = ((np.abs(x + 1.5) / rx) ** 3 + (np.abs(y) / ry) ** 3 + 1e-9) ** (1.0 / 3.0)
+        grow = np.exp(-np.maximum(u, 0.0) / 22.0)
+        rx, ry = 8.5 + 14.5 * grow, 8.5 + 9.5 * grow
+        taper = 1.0 + 0.10 * grow * y / ry
+        q = ((np.abs(x + 1.5) / (rx * taper)) ** 3 + (np.abs(y) / ry) ** 3 + 1e-9) ** (1.0 / 3.0)
         body = (q - 1.0) * np.minimum(rx, ry) * 0.94
         groove = 13.0 - np.hypot(x - 33.5, y + 4.0)
-        return smooth_max(body, groove, 5.0)
+        return smooth_max(body, groove, 6.0)
 
     def malleolus(self, block: AnyArray) -> AnyArray:
-        """The medial malleolus."""
-        height = 13.0 + self.malleolus_length - 11.0
-        return ellipsoid(block, np.array([-21.0, 2.0, 0.0]), np.array([6.5, 11.0, height]))
+        """The medial malleolus: the shaft's medial face running on below the joint."""
+        tip = np.array([-20.5, 1.5, -(self.malleolus_length - 4.5)])
+        middle = np.array([-17.8, 2.8, 6.0])
+        upper = round_cone(block, np.array([-9.0, 1.5, 38.0]), middle, 7.0, 9.0)
+        lower = smooth_min(
+            ellipsoid(block, np.array([-20.0, 2.5, -1.0]), np.array([6.5, 11.5, 9.5])),
+            round_cone(block, middle, tip, 7.0, 5.0),
+            6.0,
+        )
+        return smooth_min(upper, lower, 8.0)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -157,11 +177,15 @@ class Tibia:
     def _upper(self, points: AnyArray) -> AnyArray:
         k = self.plateau.scale
         condyles = smooth_min(self.lobes[0](points), self.lobes[1](points), 6.0 * k)
-        body = smooth_min(self.shaft(points), condyles, 9.0 * k)
+        body = smooth_min(self.shaft(points), condyles, 10.0 * k)
         low, high = self.tuberosity
-        body = smooth_min(body, round_cone(points, low, high, 7.0 * k, 10.0 * k), 14.0)
+        knob = smooth_min(
+            ellipsoid(points, high, k * np.array([10.0, 11.0, 14.0])), round_cone(points, low, high, 5.0 * k, 8.0 * k), 10.0
+        )
+        body = smooth_min(body, knob, 14.0)
+        body = smooth_min(body, ellipsoid(points, k * _GERDY, k * np.array([8.0, 7.0, 9.0])), 10.0)
         top = (points[:, 2] - self.plateau.height(points[:, 0], points[:, 1])) * self._flatness()
-        return smooth_max(body, top, 5.0)
+        return smooth_max(body, top, 7.0)
 
     def _flatness(self) -> float:
         slope = max(abs(self.plateau.medial.slope), abs(self.plateau.lateral.slope))
@@ -170,17 +194,21 @@ class Tibia:
     def _lower(self, points: AnyArray) -> AnyArray:
         block = self.distal.to_block(points)
         k = points.dtype.type(self.distal.scale)
-        rod = smooth_max(self.shaft(points), (6.0 - block[:, 2]) * k, 6.0)
-        under = self.distal.plafond(block[:, 0], block[:, 1]) - block[:, 2]
-        far = smooth_max(self.distal.section(block), block[:, 2] - 55.0, 10.0)
-        malleolus = self.distal.malleolus(block)
-        root = round_cone(block, np.array([-13.0, 1.5, 26.0]), np.array([-19.0, 2.0, 4.0]), 9.0, 9.0)
-        body = smooth_max(smooth_min(smooth_min(rod / k, far, 6.0), root, 8.0), under, 2.5)
-        result: AnyArray = smooth_min(body, malleolus, 3.5) * k
+        x, y, u = block[:, 0], block[:, 1], block[:, 2]
+        rod = smooth_max(self.shaft(points), (6.0 - u) * k, 6.0)
+        far = smooth_max(self.distal.section(block), u - 55.0, 10.0)
+        # Below the joint the block ends, sooner on the medial side, where the malleolus goes on.
+        far = smooth_max(far, np.maximum(-x - 13.0, 0.0) - u - 8.0, 6.0)
+        body = smooth_min(smooth_min(rod / k, far, 8.0), self.distal.malleolus(block), 10.0)
+        # The joint: everything below the plafond and lateral of the malleolus' inner face.
+        joint = smooth_max(u - self.distal.plafond(x, y), -_MALLEOLUS_AT - x, 3.0)
+        result: AnyArray = smooth_max(body, -joint, 4.0) * k
         return result
 
 
-def build_tibia(parameters: LegParameters, vary: Variation, tilt: float, turn: float, slopes: tuple[float, float]) -> Tibia:
+def build_tibia(
+    parameters: LegParameters, vary: Variation, tilt: float, turn: float, slopes: tuple[float, float], tuberosity_at: float
+) -> Tibia:
     """Make a tibia whose ankle centre lies exactly below its knee centre.
 
     Parameters
@@ -191,27 +219,29 @@ def build_tibia(parameters: LegParameters, vary: Variation, tilt: float, turn: f
         Tangents of the facets' inclination in P (medial, lateral), posterior side down.
     turn
         Rotation of the distal block about the vertical, radians, lateral towards posterior positive (external torsion).
+    tuberosity_at
+        Where the tuberosity lies across (unit size), lateral positive, mm.
     """
     k = parameters.knee_width_mm / 77.0
     size = parameters.tibia_length_mm / 370.0
     v = vary.factor
-    medial = Facet(-22.4, -1.0, 14.5, 20.0 * v("medial facet"), slopes[0], 1.2)
-    lateral = Facet(21.8, -1.5, 14.0, 18.0 * v("lateral facet"), slopes[1], 0.6)
-    spines = (8.5 + vary.shift("medial spine", 0.8), 7.5 + vary.shift("lateral spine", 0.8))
-    plateau = Plateau(k, tilt, medial, lateral, spines)
-    shaft = _shaft(vary, k, size, np.zeros(3), np.array([0.0, 0.0, -parameters.tibia_length_mm]) + _SHAFT_FOOT)
-    high = np.array([7.0, 17.5 + vary.shift("tuberosity", 1.0), -34.0])
-    tuberosity = (k * np.array([4.0, 8.5, -74.0]), k * high)
+    medial = Facet(-22.9, -1.6, 12.2, 19.0 * v("medial facet"), slopes[0], 1.0, 3.0)
+    lateral = Facet(22.3, -2.9, 11.8, 17.0 * v("lateral facet"), slopes[1], -0.3, 5.0)
+    spines = (8.6 + vary.shift("medial spine", 0.8), 7.6 + vary.shift("lateral spine", 0.8))
+    plateau = Plateau(float(k), float(tilt), medial, lateral, spines)
+    shaft = _shaft(vary, k, size, np.array([0.0, 0.0, -parameters.tibia_length_mm]) + _SHAFT_FOOT)
+    high = np.array([tuberosity_at, 17.5 + vary.shift("tuberosity", 1.0), -34.0])
+    tuberosity = (k * np.array([0.5 * tuberosity_at + 1.0, 9.5, -72.0]), k * high)
     length = parameters.tibia_length_mm
-    distal = DistalTibia(0.5 * (k + size), turn, np.array([0.0, 0.0, -length]), LDTA_TILT, 11.0 + vary.shift("malleolus", 1.0))
+    distal = DistalTibia(
+        float(0.5 * (k + size)), float(turn), np.array([0.0, 0.0, -length]), LDTA_TILT, 11.0 + vary.shift("malleolus", 1.0)
+    )
     tibia = Tibia(plateau, _lobes(k, vary), shaft, distal, tuberosity, np.zeros(3), length)
     tibia = replace(tibia, knee=knee_centre(tibia))
     for _ in range(6):
         error = tibia.knee + np.array([0.0, 0.0, -length]) - ankle_centre(tibia)
         place = tibia.distal.place + error
-        tibia = replace(
-            tibia, distal=replace(tibia.distal, place=place), shaft=_shaft(vary, k, size, tibia.knee, place + _SHAFT_FOOT)
-        )
+        tibia = replace(tibia, distal=replace(tibia.distal, place=place), shaft=_shaft(vary, k, size, place + _SHAFT_FOOT))
         if np.abs(error).max() < 1e-4:
             break
     return tibia
@@ -219,39 +249,48 @@ def build_tibia(parameters: LegParameters, vary: Variation, tilt: float, turn: f
 
 def _lobes(k: float, vary: Variation) -> tuple[Loft, Loft]:
     """The medial and lateral condyle of the tibia: upright rods that taper into the metaphysis."""
-    # height, distance from the middle, anterior, half width, half depth
+    # height, distance from the middle, anterior, half width, half depth: the rear stands far over the shaft
     profile = (
-        (12.0, 20.0, -1.0, 16.5, 22.5), (0.0, 20.0, -1.0, 17.8, 23.8), (-7.0, 20.0, -1.0, 18.2, 24.0),
-        (-14.0, 19.0, -1.2, 17.5, 22.8), (-24.0, 16.0, -1.0, 15.0, 20.0), (-38.0, 11.0, 0.0, 12.0, 16.5),
-        (-60.0, 5.0, 0.0, 7.0, 11.0), (-90.0, 0.0, 0.0, 2.0, 3.0),
+        (12.0, 20.2, -1.0, 16.8, 22.5), (0.0, 20.2, -1.2, 18.0, 24.0), (-7.0, 20.2, -1.4, 18.2, 24.2),
+        (-14.0, 19.3, -0.8, 17.6, 22.4), (-24.0, 16.6, 0.6, 15.6, 18.6), (-38.0, 12.0, 0.8, 12.6, 15.2),
+        (-60.0, 5.5, 0.5, 7.0, 10.5), (-90.0, 0.0, 0.0, 2.0, 3.0),
     )  # fmt: skip
     medial, lateral = vary.factor("medial lobe"), vary.factor("lateral lobe")
     first = [(u * k, -x * k, y * k, rx * k, ry * k * medial, 0.0, 0.0) for u, x, y, rx, ry in profile]
-    second = [(u * k, x * k, (y - 1.0) * k, rx * k * 0.98, ry * k * 0.92 * lateral, 0.0, 0.0) for u, x, y, rx, ry in profile]
+    second = [(u * k, x * k, (y - 1.2) * k, rx * k * 0.98, ry * k * 0.93 * lateral, 0.0, 0.0) for u, x, y, rx, ry in profile]
     return loft(first), loft(second)
 
 
-def _shaft(vary: Variation, k: float, size: float, knee: FloatArray, foot: FloatArray) -> Loft:
+def _shaft(vary: Variation, k: float, size: float, foot: FloatArray) -> Loft:
     """Loft from the plateau's flare to the distal metaphysis; its third harmonic makes the shaft triangular."""
     girth = 0.5 * (k + size) * vary.factor("tibia girth")
-    # share of the way down, offset lateral, anterior; half width, half depth; third harmonic cos, sin
+    # share of the way down, offset lateral, anterior; half width, half depth; how triangular (crest in front, slightly lateral)
     profile = (
-        (0.000, 0.0, 4.5, 27.0, 17.5, 0.0, 0.0), (0.045, 0.5, 5.0, 27.0, 18.0, 0.0, 0.0),
-        (0.080, 1.0, 4.5, 25.5, 18.5, 0.0, 0.02), (0.120, 1.5, 2.5, 22.5, 18.5, 0.01, 0.04),
-        (0.170, 1.0, 0.0, 19.0, 17.5, 0.03, 0.07), (0.230, 1.0, -1.0, 16.5, 17.2, 0.04, 0.10),
-        (0.320, 1.5, -1.0, 14.2, 16.3, 0.05, 0.12), (0.450, 1.5, -1.0, 12.8, 15.0, 0.05, 0.12),
-        (0.600, 1.0, -1.0, 11.6, 13.2, 0.04, 0.10), (0.720, 0.0, -1.0, 11.2, 11.8, 0.02, 0.06),
-        (0.820, 0.0, -0.5, 12.2, 12.0, 0.0, 0.03), (0.900, 0.0, 0.0, 15.0, 14.0, 0.0, 0.01),
-        (0.950, 0.0, 0.0, 18.5, 16.0, 0.0, 0.0), (1.000, 0.0, 0.0, 20.0, 17.0, 0.0, 0.0),
+        (0.000, 0.0, 4.5, 27.0, 17.5, 0.0), (0.045, 0.5, 4.0, 27.0, 17.0, 0.0),
+        (0.080, 1.0, 3.0, 25.0, 17.0, 0.02), (0.120, 1.5, 2.0, 22.0, 17.3, 0.04),
+        (0.170, 1.0, 0.5, 18.6, 17.0, 0.07), (0.230, 1.0, -0.5, 16.0, 16.6, 0.10),
+        (0.320, 1.0, -1.0, 13.8, 15.8, 0.13), (0.450, 1.0, -1.0, 12.4, 14.6, 0.14),
+        (0.600, 0.5, -1.0, 11.4, 12.9, 0.12), (0.720, 0.0, -1.0, 11.2, 11.8, 0.08),
+        (0.820, 0.0, -0.5, 12.2, 12.0, 0.04), (0.900, 0.0, 0.0, 15.0, 14.0, 0.01),
+        (0.950, 0.0, 0.0, 18.5, 15.5, 0.0), (1.000, 0.0, 0.0, 20.0, 16.0, 0.0),
     )  # fmt: skip
     start = np.array([0.0, -1.0, 14.0])
     rows: list[tuple[float, float, float, float, float, float, float]] = []
-    for share, aside, forward, width, depth, cosine, sine in profile:
+    for share, aside, forward, width, depth, triangle in profile:
         line = start + share * (foot - start)
         grown = k if share < 0.1 else girth
         bow = 5.0 * size * vary.factor("tibia bow", 3.0) * 4.0 * share * (1.0 - share)
-        rows.append((line[2], line[0] + aside * k + 0.6 * bow, line[1] + forward * k, width * grown, depth * grown, cosine, sine))
-    del knee
+        rows.append(
+            (
+                line[2],
+                line[0] + aside * k + 0.6 * bow,
+                line[1] + forward * k,
+                width * grown,
+                depth * grown,
+                -0.5 * triangle,
+                -0.87 * triangle,
+            )
+        )
     return loft(rows)
 
 
@@ -281,9 +320,21 @@ def spine_tips(tibia: Tibia) -> tuple[FloatArray, FloatArray]:
     """Highest points of the medial and lateral spine over the plateau plane, in P."""
     normal = plateau_plane(tibia.plateau)[1]
     k = tibia.plateau.scale
-    medial = extreme_point(tibia, k * np.array([-5.5, 1.0, 5.0]), normal, 3.0)
-    lateral = extreme_point(tibia, k * np.array([5.5, -1.5, 5.0]), normal, 3.0)
+    medial = extreme_point(tibia, k * np.array([-5.3, 0.5, 5.0]), normal, 3.0)
+    lateral = extreme_point(tibia, k * np.array([5.1, -2.0, 5.0]), normal, 3.0)
     return medial, lateral
+
+
+def medial_malleolus(tibia: Tibia) -> FloatArray:
+    """Most distal point of the medial malleolus along the tibial axis, in P."""
+    return extreme_point(tibia, tibia.distal.from_block(np.array([-20.5, 1.5, -8.0])), np.array([0.0, 0.0, -1.0]), 3.0)
+
+
+def shaft_centroids(tibia: Tibia) -> tuple[FloatArray, FloatArray]:
+    """Centroids of the sections at 25 % and 75 % of the tibia's length, in P."""
+    top = max(spine_tips(tibia), key=lambda point: float(point[2]))
+    distal, proximal = shaft_points(tibia, medial_malleolus(tibia), top, np.array([0.0, 0.0, 1.0]), tibia.knee)
+    return distal, proximal
 
 
 def plateau_plane(plateau: Plateau) -> tuple[FloatArray, FloatArray]:

@@ -11,35 +11,22 @@ import numpy as np
 from surgiplan_desktop.base.arrays import FloatArray, unit
 from surgiplan_desktop.model.mesh import Mesh
 from surgiplan_desktop.phantom.fields import Field
-from surgiplan_desktop.phantom.probe import bitangent, extreme_point, heights_along, normals_at, saddle_below, section_centroid
+from surgiplan_desktop.phantom.groove import trochlear_groove
+from surgiplan_desktop.phantom.kneecap import articular_inferior, poles
+from surgiplan_desktop.phantom.probe import bitangent, extreme_point, saddle_below, shaft_points
 from surgiplan_desktop.phantom.skeleton import Skeleton, joint_line, malleoli, posterior_plateau_points
-from surgiplan_desktop.phantom.small_bones import PATELLA_GAP_MM
-from surgiplan_desktop.phantom.tibia import ankle_centre, fit_plane, plafond_patch, spine_tips
+from surgiplan_desktop.phantom.tibia import Tibia, ankle_centre, fit_plane, plafond_patch, shaft_centroids, spine_tips
+from surgiplan_desktop.phantom.tibial_front import anterosuperior_edge, tuberosity_of
 
 _LATERAL = np.array([1.0, 0.0, 0.0])
 _ANTERIOR = np.array([0.0, 1.0, 0.0])
 _UP = np.array([0.0, 0.0, 1.0])
-#: The plafond's patch ends where its surface leans by more than this (clinical.md A.1: normals within 30-35 deg).
-_PLAFOND_EDGE_DEG = 30.0
+#: The plafond's patch ends where the bone leaves the joint's surface by more than this (rounding of its rim), mm.
+_PLAFOND_LEFT_MM = 0.05
 #: The proximal tibiofibular joint is the band where the surfaces are nearer than this (clinical.md A.1).
 _PTFJ_BAND_MM = 4.0
-#: The patella's articular face is where its distance from the femur is the joint gap, within this, mm.
-_FACE_TOLERANCE_MM = 0.2
 
 Points = dict[str, FloatArray]
-
-
-def shaft_points(field: Field, lowest: FloatArray, highest: FloatArray, axis: FloatArray, line: FloatArray) -> list[FloatArray]:
-    """Centroids of the sections at 25 % and 75 % of a bone's length along ``axis``; ``line`` is a point of the axis."""
-    low, high = float(lowest @ axis), float(highest @ axis)
-    centroids = []
-    for share in (0.25, 0.75):
-        point = line + (low + share * (high - low) - line @ axis) * axis
-        across = np.array([point + dx * _LATERAL + dy * _ANTERIOR for dx in range(-50, 51, 4) for dy in range(-40, 41, 4)])
-        across = across - ((across - point) @ axis)[:, None] * axis
-        seed = across[int(np.argmin(field(across)))]
-        centroids.append(section_centroid(field, seed, axis, 35.0))
-    return centroids
 
 
 def femoral_points(skeleton: Skeleton, mesh: Mesh) -> Points:
@@ -47,9 +34,9 @@ def femoral_points(skeleton: Skeleton, mesh: Mesh) -> Points:
     femur, k = skeleton.femur, skeleton.femur.distal.scale
     block = femur.from_block
     notch = saddle_below(femur, block(k * np.array([femur.distal.groove_at, 4.0, -8.0])), _UP, _LATERAL)
-    low = bitangent(femur, block(k * np.array([-23.5, 1.0, -15.0])), block(k * np.array([24.0, 2.0, -15.0])), -_UP, _LATERAL)
+    low = bitangent(femur, block(k * np.array([-22.6, 0.5, -15.0])), block(k * np.array([23.6, 2.5, -15.0])), -_UP, _LATERAL)
     back = bitangent(
-        femur, block(k * np.array([-23.5, -25.0, 0.0])), block(k * np.array([24.0, -25.0, 0.0])), -_ANTERIOR, _LATERAL
+        femur, block(k * np.array([-25.0, -25.0, 0.0])), block(k * np.array([24.6, -25.0, 0.0])), -_ANTERIOR, _LATERAL
     )
     medial, lateral = femur.distal.medial, femur.distal.lateral
     roll = np.array([lateral.across - medial.across, lateral.posterior[0] - medial.posterior[0], 0.0])
@@ -68,7 +55,7 @@ def femoral_points(skeleton: Skeleton, mesh: Mesh) -> Points:
             femur, block(k * np.array([-33.0, -14.0, 29.0])), femur.block_axes @ unit([-0.75, -0.45, 0.45]), 3.0
         ),
         "greater_trochanter_tip": extreme_point(femur, femur.trochanter[2] + 6.0 * _UP, _UP, 3.0),
-        "trochlear_groove": _groove(skeleton),
+        "trochlear_groove": trochlear_groove(femur),
     }
     bottom = min(low[0] @ _UP, low[1] @ _UP)
     top = max(float(femur.head[2] + femur.head_radius), float(points["greater_trochanter_tip"][2]))
@@ -100,32 +87,6 @@ def _apex(field: Field, mesh: Mesh, base: FloatArray, axis: FloatArray, near: Fl
     return result
 
 
-def _groove(skeleton: Skeleton) -> FloatArray:
-    """Deepest point of the trochlear groove below the line over its two ridges, over axial sections."""
-    femur, k = skeleton.femur, skeleton.femur.distal.scale
-    centre = femur.from_block(k * np.array([femur.distal.groove_at, 20.0, 0.0]))
-    across, levels = np.arange(-26.0, 26.01, 0.5) * k, np.arange(0.0, 36.01, 1.0) * k
-
-    def depths(levels: FloatArray, across: FloatArray) -> tuple[FloatArray, FloatArray]:
-        grid = np.array([[centre[0] + x, centre[1], centre[2] + u] for u in levels for x in across])
-        front = heights_along(femur, grid, _ANTERIOR, 40.0).reshape(len(levels), len(across))
-        medial, lateral = across < -6.0 * k, across > 6.0 * k
-        depth = np.full(front.shape, -np.inf)
-        for row, profile in enumerate(front):
-            i, j = int(np.nanargmax(np.where(medial, profile, -np.inf))), int(np.nanargmax(np.where(lateral, profile, -np.inf)))
-            bridge = profile[i] + (profile[j] - profile[i]) * (across - across[i]) / (across[j] - across[i])
-            depth[row, i:j] = (bridge - profile)[i:j]
-        return depth, front
-
-    depth, _ = depths(levels, across)
-    row, column = np.unravel_index(int(np.nanargmax(depth)), depth.shape)
-    fine_levels = np.clip(levels[row] + np.arange(-1.0, 1.01, 0.25), levels[0], levels[-1])
-    fine_across = np.unique(np.concatenate([across, across[column] + np.arange(-1.0, 1.01, 0.1)]))
-    depth, front = depths(fine_levels, fine_across)
-    row, column = np.unravel_index(int(np.nanargmax(depth)), depth.shape)
-    return np.asarray(centre + np.array([fine_across[column], front[row, column], fine_levels[row]]), dtype=np.float64)
-
-
 def tibial_points(skeleton: Skeleton, tibia_mesh: Mesh, fibula_mesh: Mesh) -> Points:
     """Truth of the tibial and fibular landmarks, found in P and carried to the leg frame; meshes are in P."""
     tibia, fibula, place = skeleton.tibia, skeleton.fibula, skeleton.lower.to_leg
@@ -137,7 +98,6 @@ def tibial_points(skeleton: Skeleton, tibia_mesh: Mesh, fibula_mesh: Mesh) -> Po
     ankle = ankle_centre(tibia)
     across = back[1] - back[0]
     across = unit(across - (across @ _UP) * _UP)
-    forward = np.cross(_UP, across)
     k = plateau.scale
     edges = [extreme_point(tibia, k * np.array([s * 33.0, 0.0, -6.0]), s * across, 5.0) for s in (-1.0, 1.0)]
     line = unit(joint_line(tibia))
@@ -155,13 +115,11 @@ def tibial_points(skeleton: Skeleton, tibia_mesh: Mesh, fibula_mesh: Mesh) -> Po
         "medial_malleolus": malleolus,
         "lateral_malleolus": fibular_tip,
         "fibular_head_tip": extreme_point(fibula, fibula.head[1] + np.array([0.0, 0.0, 6.0]), _UP, 3.0),
-        "tibial_anterosuperior_edge": extreme_in_plane(tibia, tibia.knee + 22.0 * k * forward, forward, across),
+        "tibial_anterosuperior_edge": anterosuperior_edge(tibia, back),
     }
-    bottom, top = malleolus, max(spines, key=lambda point: float(point[2]))
-    distal, proximal = shaft_points(tibia, bottom, top, _UP, tibia.knee)
-    local["tibial_shaft_distal"], local["tibial_shaft_proximal"] = distal, proximal
-    local["tibial_tuberosity"] = _tuberosity(skeleton, forward, across, distal, unit(proximal - distal))
-    local["medial_plafond"], local["lateral_plafond"] = _plafond_ends(skeleton)
+    local["tibial_shaft_distal"], local["tibial_shaft_proximal"] = shaft_centroids(tibia)
+    local["tibial_tuberosity"] = tuberosity_of(tibia, back)
+    local["medial_plafond"], local["lateral_plafond"] = _plafond_ends(tibia, ankle, across)
     near = fibula(tibia_mesh.vertices) < _PTFJ_BAND_MM
     near &= tibia_mesh.vertices[:, 2] > -50.0
     band = tibia_mesh.vertices[near]
@@ -172,67 +130,29 @@ def tibial_points(skeleton: Skeleton, tibia_mesh: Mesh, fibula_mesh: Mesh) -> Po
     return {name: place(point) for name, point in local.items()}
 
 
-def extreme_in_plane(field: Field, start: FloatArray, forward: FloatArray, normal: FloatArray) -> FloatArray:
-    """Antero-superior edge: furthest point along forward and up within the section across ``normal``."""
-    direction, along = unit(forward + _UP), unit(forward - _UP)
-    del normal
-    centre, window = start, 12.0
-    for _ in range(6):
-        steps = np.linspace(-window, window, 41)
-        heights = heights_along(field, centre + steps[:, None] * along, direction, 30.0)
-        centre = centre + steps[int(np.nanargmax(heights))] * along
-        window *= 0.15
-    height = float(heights_along(field, centre[None], direction, 30.0)[0])
-    return np.asarray(centre + height * direction, dtype=np.float64)
+def _plafond_ends(tibia: Tibia, ankle: FloatArray, across: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Medial and lateral end of the plafond's patch in the frontal section through the ankle centre, on the patch's plane.
 
-
-def _tuberosity(skeleton: Skeleton, forward: FloatArray, across: FloatArray, base: FloatArray, axis: FloatArray) -> FloatArray:
-    """Of the most anterior points of the sections 20 to 45 mm below the plateau, the one furthest from the shaft axis."""
-    tibia = skeleton.tibia
-    k = tibia.plateau.scale
-    best = tibia.knee
-    levels, columns = np.arange(-45.0, -19.9, 0.5), np.arange(-14.0, 18.01, 0.5) * k
-    for _ in range(2):
-        grid = np.array([tibia.knee + u * _UP + x * across for u in levels for x in columns])
-        reach = heights_along(tibia, grid, forward, 45.0)
-        surface = (grid + reach[:, None] * forward).reshape(len(levels), len(columns), 3)
-        most = surface[np.arange(len(levels)), np.nanargmax(reach.reshape(len(levels), -1), axis=1)]
-        offset = most - base
-        radius = np.linalg.norm(offset - (offset @ axis)[:, None] * axis, axis=1)
-        best = most[int(np.argmax(radius))]
-        at = best - tibia.knee
-        levels = np.clip(at @ _UP + np.arange(-0.5, 0.51, 0.1), -45.0, -20.0)
-        columns = at @ across + np.arange(-0.6, 0.61, 0.05)
-    return best
-
-
-def _plafond_ends(skeleton: Skeleton) -> tuple[FloatArray, FloatArray]:
-    """Medial and lateral end of the plafond's patch in its frontal section: where the surface leans by 30 deg."""
-    tibia = skeleton.tibia
-    _, normal = fit_plane(plafond_patch(tibia.distal))
+    The patch ends where the bone leaves the surface of the joint.
+    """
+    distal = tibia.distal
+    centre, normal = fit_plane(plafond_patch(distal))
     ends = []
     for sign in (-1.0, 1.0):
-        x = sign * np.arange(6.0, 22.0, 0.05)
-        grid = tibia.distal.from_block(np.column_stack([x, np.zeros_like(x), tibia.distal.plafond(x, np.zeros_like(x))]))
-        # From inside the joint upward; a ray that starts in the malleolus or meets nothing is past the end.
-        reach = heights_along(tibia, grid, -_UP, 3.0)
-        met = np.isfinite(reach) & (reach < 2.9)
-        surface = grid - np.where(met, reach, 0.0)[:, None] * _UP
-        lean = np.degrees(np.arccos(np.clip(-(normals_at(tibia, surface) @ normal), -1.0, 1.0)))
-        flat = met & (lean < _PLAFOND_EDGE_DEG)
-        last = int(np.argmin(flat)) - 1 if not flat.all() else len(x) - 1
-        ends.append(surface[max(last, 0)])
+        line = ankle + sign * np.arange(6.0, 26.0, 0.02)[:, None] * across
+        block = distal.to_block(line)
+        block[:, 2] = distal.plafond(block[:, 0], block[:, 1])
+        left = np.abs(tibia(distal.from_block(block))) > _PLAFOND_LEFT_MM
+        end = line[max(int(np.argmax(left)) - 1, 0)]
+        ends.append(end - ((end - centre) @ normal) / normal[2] * _UP)
     return ends[0], ends[1]
 
 
-def patellar_points(skeleton: Skeleton, mesh: Mesh) -> Points:
-    """Truth of the patella's poles and of the lower border of its articular face; ``mesh`` in the leg frame."""
-    patella = skeleton.patella
-    top = extreme_point(patella, patella.centre + patella.scale * np.array([0.0, 0.0, 20.0]), _UP, 3.0)
-    low = extreme_point(patella, patella.centre + patella.scale * np.array([-0.5, 3.5, -20.0]), -_UP, 2.0)
-    face = mesh.vertices[np.abs(skeleton.femur(mesh.vertices) - PATELLA_GAP_MM) < _FACE_TOLERANCE_MM]
+def patellar_points(skeleton: Skeleton) -> Points:
+    """Truth of the patella's poles and of the lower border of its articular face."""
+    top, low = poles(skeleton.patella)
     return {
         "patella_superior_pole": top,
         "patella_inferior_pole": low,
-        "patella_articular_inferior": face[int(np.argmin(face[:, 2]))],
+        "patella_articular_inferior": articular_inferior(skeleton.patella),
     }

@@ -17,7 +17,7 @@ PARAMETERS = {
         slope_medial_deg=12.0, slope_lateral_deg=4.0, femoral_torsion_deg=30.0, tibial_torsion_deg=15.0,
     ),
 }  # fmt: skip
-STEP_MM = 1.2
+STEP_MM = 1.0
 _built: dict[str, Leg] = {}
 
 

@@ -36,13 +36,24 @@ def test_every_bone_is_closed_oriented_and_in_one_piece(leg: Leg) -> None:
         assert _volume(mesh) > 3000.0, bone
 
 
+def _facet_gap(leg: Leg) -> float:
+    """Smallest distance of femur and tibia beside the spines, which stand in the notch."""
+    vertices = leg.meshes[BoneId(leg.side, BoneName.TIBIA)].vertices
+    t = leg.truth_landmarks
+    across = t["lateral_plateau_centre"] - t["medial_plateau_centre"]
+    across /= np.linalg.norm(across)
+    beside = np.abs((vertices - t["tibial_knee_centre"]) @ across) > 12.0
+    field = next(solid.field for solid in leg.solids if solid.bone.bone is BoneName.FEMUR)
+    return float(field(vertices[beside]).min())
+
+
 def test_bones_keep_their_joint_gaps(leg: Leg) -> None:
     fields = {solid.bone.bone: solid.field for solid in leg.solids}
 
     def gap(one: BoneName, other: BoneName) -> float:
         return float(fields[other](leg.meshes[BoneId(leg.side, one)].vertices).min())
 
-    assert gap(BoneName.TIBIA, BoneName.FEMUR) == pytest.approx(leg.parameters.joint_gap_mm, abs=0.7)
+    assert _facet_gap(leg) == pytest.approx(leg.parameters.tight_gap_mm, abs=0.3)
     assert gap(BoneName.FIBULA, BoneName.TIBIA) == pytest.approx(2.2, abs=0.2)
     assert gap(BoneName.TALUS, BoneName.TIBIA) == pytest.approx(2.6, abs=0.2)
     assert gap(BoneName.PATELLA, BoneName.FEMUR) == pytest.approx(4.0, abs=0.2)
@@ -57,7 +68,7 @@ def test_mesh_vertices_lie_on_the_surface(leg: Leg) -> None:
     for solid in leg.solids:
         values = solid.field(leg.meshes[solid.bone].vertices)
         assert np.percentile(np.abs(values), 99) < 0.02, solid.bone
-        assert np.abs(values).max() < 0.3, solid.bone
+        assert np.abs(values).max() < 0.4, solid.bone
 
 
 def test_the_left_leg_is_the_right_one_in_the_mirror(varus: Leg) -> None:

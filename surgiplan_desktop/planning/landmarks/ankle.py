@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from surgiplan_desktop.base.arrays import FloatArray
-from surgiplan_desktop.geometry.fit import fit_plane, fit_plane_robust
+from surgiplan_desktop.base.arrays import BoolArray, FloatArray
+from surgiplan_desktop.geometry.fit import fit_plane
 from surgiplan_desktop.planning.landmarks.extremes import extreme
 from surgiplan_desktop.planning.landmarks.plateau import FACING_DEG, largest_piece
 from surgiplan_desktop.planning.landmarks.surface import BoneSurface
@@ -16,6 +16,9 @@ from surgiplan_desktop.planning.landmarks.surface import BoneSurface
 _MIN_AREA_MM2 = 200.0
 _ABOVE_MM = 5.0
 _BAND_MM = 4.0
+#: The rim of the patch is taken where this share of it lies beyond, and the plane is fitted to this share of the way to the rim.
+_RIM_QUANTILES = (0.02, 0.98)
+_INNER_SHARE = 0.75
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -40,8 +43,7 @@ def find_plafond(surface: BoneSurface, up: FloatArray) -> Plafond | None:
     points, areas = surface.vertices[patch], surface.areas[patch]
     if float(areas.sum()) < _MIN_AREA_MM2:
         return None
-    robust = fit_plane_robust(points, areas, -up, band_mm=2.5)
-    keep = patch[robust.inliers]
+    keep = patch[_inner_part(points, areas)]
     plane = fit_plane(surface.vertices[keep], surface.areas[keep])
     normal = plane.normal if float(plane.normal @ up) > 0 else -plane.normal
     outlines = surface.section(plane.point + _ABOVE_MM * normal, normal)
@@ -49,7 +51,27 @@ def find_plafond(surface: BoneSurface, up: FloatArray) -> Plafond | None:
         return None
     loop = outlines[0].centroid
     centre = loop - float((loop - plane.point) @ normal) * normal
-    return Plafond(plane.point, normal, plane.rms, len(keep), centre, surface.vertices[keep])
+    return Plafond(plane.point, normal, plane.rms, len(keep), centre, points)
+
+
+def _inner_part(points: FloatArray, areas: FloatArray) -> BoolArray:
+    """Points of the patch away from its rim, which rounds off and on the medial side runs into the malleolus.
+
+    The plafond is an arch: a plane through a layer of it would depend on which layer the vertices happen to fill.
+    """
+    inner = np.ones(len(points), dtype=np.bool_)
+    for _ in range(3):
+        plane = fit_plane(points[inner], areas[inner])
+        offset = points - plane.point
+        offset = offset - np.outer(offset @ plane.normal, plane.normal)
+        spread = offset[inner]
+        _, directions = np.linalg.eigh((spread * areas[inner][:, None]).T @ spread)
+        inner = np.ones(len(points), dtype=np.bool_)
+        for direction in directions.T[1:]:
+            along = offset @ direction
+            low, high = np.quantile(along, _RIM_QUANTILES)
+            inner &= np.abs(along - 0.5 * (low + high)) < _INNER_SHARE * 0.5 * (high - low)
+    return inner
 
 
 def find_medial_malleolus(surface: BoneSurface, up: FloatArray) -> FloatArray | None:
