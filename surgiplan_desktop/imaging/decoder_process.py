@@ -7,6 +7,7 @@ their function and not as a copy of this program, so that scripts without a guar
 from __future__ import annotations
 
 import atexit
+import io
 import os
 import queue
 import signal
@@ -17,6 +18,8 @@ import threading
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, BinaryIO, Final
+
+import numpy as np
 
 import surgiplan_desktop
 from surgiplan_desktop.base.arrays import AnyArray
@@ -32,6 +35,8 @@ _KEPT: Final = 2
 _PROGRAM: Final = (
     "import sys; sys.path.insert(0, sys.argv[1])\nfrom surgiplan_desktop.imaging.decoder_process import serve\nserve()"
 )
+#: How an answer in words begins; an array begins as NumPy's own files do.
+_WORDS: Final = b"words:"
 _LENGTH: Final = struct.Struct("<Q")
 
 
@@ -76,8 +81,8 @@ class _Decoder:
         watch = threading.Timer(limit_s, end)
         watch.start()
         try:
-            _send(self._process.stdin, question)
-            return _received(self._process.stdout)
+            _send(self._process.stdin, pack(question))
+            return _answer_of(_received(self._process.stdout))
         except (EOFError, OSError) as error:
             if late.is_set():
                 raise DecodeError("the decoder did not answer in time") from error
@@ -142,25 +147,42 @@ def serve() -> None:
     os.dup2(2, 1)
     with suppress(EOFError, OSError):
         while True:
-            frame = _received(sys.stdin.buffer)
+            frame = unpack(_received(sys.stdin.buffer))
             try:
-                _send(answers, None if frame is None else decode(frame))
+                _send(answers, b"" if frame is None else _bytes_of(decode(frame)))
             except (DecodeError, MemoryError) as error:
-                _send(answers, str(error) or "out of memory")
+                _send(answers, _WORDS + (str(error) or "out of memory").encode())
 
 
-def _send(stream: Any, value: Any) -> None:
-    data = pack(value)
+def _bytes_of(values: AnyArray) -> bytes:
+    stream = io.BytesIO()
+    np.save(stream, values, allow_pickle=False)
+    return stream.getvalue()
+
+
+def _answer_of(data: bytes) -> Any:
+    """Return the array or the words of an answer; it comes from where foreign data was decoded, so nothing of it is run."""
+    if not data:
+        return None
+    if data.startswith(_WORDS):
+        return data[len(_WORDS) :].decode(errors="replace")
+    try:
+        return np.load(io.BytesIO(data), allow_pickle=False)
+    except (ValueError, EOFError) as error:
+        raise OSError("no answer of a decoder") from error
+
+
+def _send(stream: Any, data: bytes) -> None:
     stream.write(_LENGTH.pack(len(data)) + data)
     stream.flush()
 
 
-def _received(stream: BinaryIO | Any) -> Any:
+def _received(stream: BinaryIO | Any) -> bytes:
     head = stream.read(_LENGTH.size)
     if len(head) < _LENGTH.size:
         raise EOFError
     (length,) = _LENGTH.unpack(head)
-    data = stream.read(length)
+    data: bytes = stream.read(length)
     if len(data) < length:
         raise EOFError
-    return unpack(data)
+    return data

@@ -301,7 +301,7 @@ def test_a_decoder_that_dies_or_hangs_is_told_and_replaced(monkeypatch: pytest.M
     with monkeypatch.context() as patch:
         patch.setattr(decoder_process, "_FRAME_S", 0.0)
         patch.setattr(decoder_process, "_FRAME_S_PER_MEGAPIXEL", 0.0)
-        patch.setattr(decoder_process, "_send", lambda stream, value: None)  # so that no answer ever comes
+        patch.setattr(decoder_process, "_send", lambda stream, data: None)  # so that no answer ever comes
         with pytest.raises(DecodeError, match="in time"):
             decoder_process.decode_apart(frame)
     assert decoder_process.decode_apart(frame).shape == SIZE
