@@ -216,7 +216,7 @@ def _add_scan_quality(graph: dict[Key, Node], case: Case) -> None:
     needs: tuple[Key, ...] = ()
     if case.segmentation is not None:
         maps = tuple(labels_key(number) for number in range(len(case.study.blocks)))
-        graph[joints_key()] = Node("joints_by_bones", 1, joints_by_bones, (), maps, "thread")
+        graph[joints_key()] = Node("joints_by_bones", 2, joints_by_bones, (), maps, "thread")
         needs = (joints_key(),)
     params = (case.study, case.intake.operation_date, len(case.sides), _today(case))
     graph[scan_quality_key()] = Node("judge_scan", 1, judge_scan, params, needs)
@@ -255,7 +255,7 @@ def _add_leg(graph: dict[Key, Node], case: Case, side: Side) -> None:
     if tibia is not None:
         needs: tuple[Key, ...] = (bone_key(tibia),) if fibula is None else (bone_key(tibia), bone_key(fibula))
         found.append(("found", side, BoneName.TIBIA))
-        graph[found[-1]] = Node("find_tibia", 4, find_tibia, (side,), needs, "thread")
+        graph[found[-1]] = Node("find_tibia", 5, find_tibia, (side,), needs, "thread")
     placed = tuple(sorted((name, item.point_lps) for (where, name), item in case.landmarks.items() if where == side))
     graph[landmarks_key(side)] = Node("merge_landmarks", 1, merge_landmarks, (side, placed), tuple(found))
     graph[frames_key(side)] = Node("leg_frames", 1, leg_frames, (), (landmarks_key(side),))
