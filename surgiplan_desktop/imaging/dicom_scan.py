@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -48,7 +47,12 @@ def scan_folder(path: Path, *, limits: RepairLimits = RepairLimits(), progress: 
         if any(item.reason == "unreadable" for item in rejected) and not Path(path).exists():
             name = next(item.name for item in rejected if item.reason == "unreadable")
             raise InputDataError("medium_gone", file=sources.full_name(name))
-        rules = Rules(limits, partial(same_pixels, sources))
+
+        def same(one: SliceHeader, other: SliceHeader) -> bool:
+            progress.step(0, 1, "comparing")
+            return same_pixels(sources, one, other)
+
+        rules = Rules(limits, same)
         series = with_proposals(group_headers(headers, rules, progress=progress))
         return ScanResult(Path(path), series, (*sources.left_aside, *rejected), len(sources.names))
 

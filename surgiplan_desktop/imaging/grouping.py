@@ -50,21 +50,22 @@ def group_headers(headers: Iterable[SliceHeader], rules: Rules, *, progress: Pro
         torn = max(len(patients_of[study]), len(patients_of[uid])) > 1
         found.extend(_series_of(uid, members, torn, rules))
     found.sort(key=lambda series: (series.first.patient, series.first.study_uid, series.first.series_number, series.uid))
-    return tuple(replace(series, linked=_linked(series, found)) for series in found)
+    return _linked(found)
 
 
-def _linked(series: Series, others: list[Series]) -> tuple[str, ...]:
-    if not series.first.frame_uid or not series.blocks:
-        return ()
-    return tuple(
-        other.uid
-        for other in others
-        if other is not series
-        and other.blocks
-        and other.identity == series.identity
-        and other.frame == series.frame
-        and other.verdict != "refused"
-    )
+def _linked(found: Sequence[Series]) -> tuple[Series, ...]:
+    """Name to each series the other usable ones of its patient, study and frame of reference."""
+    together: dict[tuple[object, str], list[str]] = defaultdict(list)
+    for series in found:
+        if series.blocks and series.verdict != "refused":
+            together[series.identity, series.frame].append(series.uid)
+
+    def others(series: Series) -> tuple[str, ...]:
+        if not series.blocks or not series.first.frame_uid:
+            return ()
+        return tuple(uid for uid in together[series.identity, series.frame] if uid != series.uid)
+
+    return tuple(replace(series, linked=others(series)) for series in found)
 
 
 def _series_of(uid: str, members: list[SliceHeader], torn: bool, rules: Rules) -> list[Series]:

@@ -25,6 +25,8 @@ FILL_HU: Final = -1024
 _TISSUE_HU: Final = -300.0
 #: A place or a move this close to a whole number is whole: rounding of positions.
 _WHOLE: Final = 1e-3
+#: Even spacings tried at most.
+_MOST_TRIED: Final = 2000
 _INT16: Final = np.iinfo(np.int16)
 
 
@@ -94,7 +96,7 @@ def even_spacing(heights: FloatArray, finest_mm: float) -> float:
     length = float(heights[-1] - heights[0])
     step = max(float(np.diff(heights).min()), finest_mm)
     counts = np.arange(max(int(np.ceil(length / step - _WHOLE)), 1), max(int(2 * length / step), 1) + 1)
-    counts = counts[length / counts >= min(finest_mm, step) - _WHOLE]
+    counts = counts[length / counts >= min(finest_mm, step) - _WHOLE][:_MOST_TRIED]
     if len(counts) == 0:
         return length / max(int(np.ceil(length / step - _WHOLE)), 1)
     places = (heights - heights[0])[:, None] * (counts / length)

@@ -16,6 +16,8 @@ from surgiplan_desktop.imaging.slice_stack import normal_of, positions_of, stack
 #: Directions and spacings closer than this are the same, written with other digits.
 _SAME_DIRECTION: Final = 1e-3
 _SAME_SPACING_MM: Final = 1e-4
+#: In a series of hundreds of directions (turning reformats) only the last ones met are looked through.
+_SEARCHED: Final = 64
 #: A series is taken apart by acquisitions into no more parts than this, each of at least so many slices.
 _MOST_PARTS: Final = 16
 _LEAST_SLICES: Final = 3
@@ -29,7 +31,7 @@ def split_stacks(members: Sequence[SliceHeader]) -> list[list[SliceHeader]]:
     groups: dict[tuple[object, ...], list[list[SliceHeader]]] = defaultdict(list)
     for header in members:
         alike = groups[_kind_key(header)]
-        for group in alike:
+        for group in alike[-_SEARCHED:]:
             if _same_plane(group[0], header):
                 group.append(header)
                 break
@@ -47,10 +49,10 @@ def split_acquisitions(group: list[SliceHeader]) -> list[list[SliceHeader]]:
     usable = [header for header in group if not header.truncated]
     if len(usable) < 2 * _LEAST_SLICES or not all(_is_placed(header) for header in usable) or not _is_muddled(usable):
         return [group]
-    for key in range(_tried(usable[0])):
+    for values in zip(*map(_splitting_values, group), strict=True):
         parts: dict[object, list[SliceHeader]] = defaultdict(list)
-        for header in group:
-            parts[_splitting_values(header)[key]].append(header)
+        for header, value in zip(group, values, strict=True):
+            parts[value].append(header)
         if len(parts) < 2:
             continue
         answer = _sorted_out(list(parts.values()))
@@ -108,10 +110,6 @@ def _is_placed(header: SliceHeader) -> bool:
 def _is_muddled(headers: Sequence[SliceHeader]) -> bool:
     codes = {finding.code for finding in stack_slices(headers).findings}
     return bool(codes & {"duplicate_position", "uneven", "missing_slices"})
-
-
-def _tried(header: SliceHeader) -> int:
-    return len(_splitting_values(header))
 
 
 def _splitting_values(header: SliceHeader) -> tuple[object, ...]:
