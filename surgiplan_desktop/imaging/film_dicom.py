@@ -18,7 +18,10 @@ from pydicom.pixels.utils import pixel_array
 
 from surgiplan_desktop.base.arrays import AnyArray
 from surgiplan_desktop.base.errors import InputDataError
+from surgiplan_desktop.imaging.dicom_header import SliceHeader, read_header
+from surgiplan_desktop.imaging.dicom_pixels import PixelReader
 from surgiplan_desktop.imaging.film_image import FilmImage, Grey, Pair, check_size, grey_of_colours, inverted, shape_findings
+from surgiplan_desktop.imaging.sources import Sources
 from surgiplan_desktop.model.study import Finding
 
 FILM_MODALITIES: Final = frozenset({"CR", "DX", "RF", "XA", "RG"})
@@ -65,7 +68,7 @@ def read_dicom_film(path: Path) -> FilmImage:
     if frames > 1:
         raise InputDataError("film_frames", file=path, frames=frames)
     check_size(_whole(dataset, "Rows", 0), _whole(dataset, "Columns", 0), file)
-    stored = _stored(dataset, file)
+    stored = _stored(dataset, path)
     findings: list[Finding] = []
     pixels = _bright_bone(stored, dataset, file, findings)
     detector, patient = _spacings(dataset, findings)
@@ -93,15 +96,20 @@ def read_dicom_film(path: Path) -> FilmImage:
     )
 
 
-def _stored(dataset: pydicom.Dataset, file: str) -> AnyArray:
+def _stored(dataset: pydicom.Dataset, path: Path) -> AnyArray:
+    """Return the stored values: shape (rows, columns), or (rows, columns, 3) of a colour image."""
+    if _whole(dataset, "SamplesPerPixel", 1) == 1:
+        with Sources(path) as sources, path.open("rb") as stream:
+            header = read_header(sources.names[0], stream)
+            if not isinstance(header, SliceHeader) or header.truncated:
+                raise InputDataError("truncated_file", file=path)
+            return PixelReader(sources).stored(header)
     try:
-        values: AnyArray = pixel_array(dataset, raw=False)
+        colours: AnyArray = pixel_array(dataset, raw=False)
     except _BROKEN as error:
-        meta = getattr(dataset, "file_meta", None)
-        syntax = pydicom.uid.UID(str(getattr(meta, "TransferSyntaxUID", "")))
-        kind = "cannot_decode" if syntax.is_compressed else "truncated_file"
-        raise InputDataError(kind, file=file, detail=repr(error), encoding=syntax.name or "unknown") from error
-    return values
+        syntax = pydicom.uid.UID(str(getattr(getattr(dataset, "file_meta", None), "TransferSyntaxUID", "")))
+        raise InputDataError("cannot_decode", file=path, detail=repr(error), encoding=syntax.name or "unknown") from error
+    return colours
 
 
 def _bright_bone(stored: AnyArray, dataset: pydicom.Dataset, file: str, findings: list[Finding]) -> Grey:

@@ -7,11 +7,13 @@ import zlib
 from pathlib import Path
 
 import numpy as np
+import pydicom
 import pytest
 from PIL import Image
 from pydicom.uid import JPEG2000Lossless, JPEGLSLossless, RLELossless
 
 from surgiplan_desktop.base.errors import InputDataError
+from surgiplan_desktop.imaging.encoding import put_pixels
 from surgiplan_desktop.imaging.films import is_film, read_film
 from tests.helpers.films import compressed, dicom_film, leg
 
@@ -64,6 +66,27 @@ def test_overlay_bits_signs_and_padding(tmp_path: Path) -> None:
 @pytest.mark.parametrize("syntax", [RLELossless, JPEGLSLossless, JPEG2000Lossless])
 def test_compressed_films(tmp_path: Path, syntax: str) -> None:
     np.testing.assert_array_equal(read_film(compressed(dicom_film(tmp_path / "f.dcm"), syntax)).pixels, leg())
+
+
+def test_a_film_in_lossless_jpeg(tmp_path: Path) -> None:
+    path = dicom_film(tmp_path / "f.dcm", HIGHEST - leg(), PhotometricInterpretation="MONOCHROME1")
+    dataset = pydicom.dcmread(path)
+    put_pixels(dataset, [HIGHEST - leg()], "jpeg_lossless")
+    dataset.PhotometricInterpretation = "MONOCHROME1"
+    dataset.save_as(path)
+    np.testing.assert_array_equal(read_film(path).pixels, leg())
+
+
+def test_a_film_stored_in_colour_that_shows_only_grey(tmp_path: Path) -> None:
+    grey = (leg() // 16).astype(np.uint8)
+    colour = {"SamplesPerPixel": 3, "PhotometricInterpretation": "RGB", "PlanarConfiguration": 0, "BitsAllocated": 8}
+    data = np.stack([grey] * 3, axis=2)
+    path = dicom_film(tmp_path / "f.dcm", leg(), bits=8, **colour, PixelData=data.tobytes())
+    np.testing.assert_array_equal(read_film(path).pixels, grey)
+    data[40:70] = (250, 10, 10)
+    path = dicom_film(tmp_path / "g.dcm", leg(), bits=8, **colour, PixelData=data.tobytes())
+    with pytest.raises(InputDataError, match="film_colour"):
+        read_film(path)
 
 
 @pytest.mark.parametrize(
