@@ -39,7 +39,9 @@ def segment(session: Session, *, progress: Progress = SILENT) -> BoneLabelling:
         raise UsageError("no_scan_in_case")
     started = time.monotonic()
     volumes = [Volume(session.store.load(block.voxels), Affine(np.array(block.affine))) for block in case.study.blocks]
-    found = find_bones(volumes, progress=PartOfProgress(progress, 0.0, 0.95))
+    tagged = tagged_sides(case)
+    expected = case.intake.side or (tagged[0] if len(tagged) == 1 else None)
+    found = find_bones(volumes, expected=expected, progress=PartOfProgress(progress, 0.0, 0.95))
     findings = [*found.findings, *(finding for bone in found.bones for finding in bone.findings)]
     findings += side_witnesses(case, {bone.id.side for bone in found.bones})
     run = SegmentationRun(

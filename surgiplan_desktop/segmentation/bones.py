@@ -18,7 +18,7 @@ from surgiplan_desktop.base.progress import SILENT, PartOfProgress, Progress
 from surgiplan_desktop.base.spaces import Affine
 from surgiplan_desktop.geometry.edge import FloatImage, half_way_values
 from surgiplan_desktop.geometry.slices import bridged, displaced_slices
-from surgiplan_desktop.model.anatomy import BoneId, BoneName, label_code
+from surgiplan_desktop.model.anatomy import BoneId, BoneName, Side, label_code
 from surgiplan_desktop.model.images import LabelMap, Volume
 from surgiplan_desktop.model.study import Finding
 from surgiplan_desktop.segmentation.fused import Fusion, cut_between, stacked_fusions, stacked_markers, twin_shafts
@@ -73,13 +73,15 @@ class _Block:
     hu: FloatImage
 
 
-def find_bones(volumes: Sequence[Volume], *, progress: Progress = SILENT) -> BoneLabelling:
+def find_bones(volumes: Sequence[Volume], *, expected: Side | None = None, progress: Progress = SILENT) -> BoneLabelling:
     """Find and name the bones of one or two legs.
 
     Parameters
     ----------
     volumes
         The blocks of one study in one frame of reference; any order.
+    expected
+        The side that request or tags say: taken for a single leg whose bones say none, never against them.
     progress
         Reports steps; may raise Cancelled.
 
@@ -111,7 +113,7 @@ def find_bones(volumes: Sequence[Volume], *, progress: Progress = SILENT) -> Bon
     if up < 0:
         notes.append(Finding("scan_upside_down", "critical"))
     named = {id(chain) for leg in legs for chain in leg.bones.values()}
-    verdicts = sides_of_legs(legs, [chain for chain in chains if id(chain) not in named], up)
+    verdicts = sides_of_legs(legs, [chain for chain in chains if id(chain) not in named], up, expected)
     owners: list[dict[int, int]] = [{} for _ in blocks]
     found: list[tuple[BoneId, Chain]] = []
     for leg, verdict in zip(legs, verdicts, strict=True):

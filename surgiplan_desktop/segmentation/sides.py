@@ -33,7 +33,9 @@ class SideVerdict:
     findings: tuple[Finding, ...]
 
 
-def sides_of_legs(legs: Sequence[NamedLeg], others: Sequence[Chain], proximal_sign: int) -> tuple[SideVerdict, ...]:
+def sides_of_legs(
+    legs: Sequence[NamedLeg], others: Sequence[Chain], proximal_sign: int, expected: Side | None = None
+) -> tuple[SideVerdict, ...]:
     """Say the side of each leg.
 
     Parameters
@@ -44,18 +46,21 @@ def sides_of_legs(legs: Sequence[NamedLeg], others: Sequence[Chain], proximal_si
         Bones without a name (the foot).
     proximal_sign
         +1 when the proximal end lies superior, -1 when the scan is upside down.
+    expected
+        The side that request or tags say, for a single leg whose bones say none.
 
     Returns
     -------
     tuple of SideVerdict
         Two legs take their sides from where they lie; a leg whose bones say otherwise gets ``side_handedness``. A single leg
-        takes its side from its bones; ``side_uncertain`` when they do not say it, then the side is only a guess by position.
+        takes its side from its bones; ``side_uncertain`` when they do not say it: then it is the expected one, or only a guess by
+        position.
     """
     spoken = [handedness(leg, others, proximal_sign) for leg in legs]
     if len(legs) == 1:
         side = spoken[0]
         if side is None:
-            guess = Side.RIGHT if legs[0].centre_x < 0 else Side.LEFT
+            guess = expected or (Side.RIGHT if legs[0].centre_x < 0 else Side.LEFT)
             return (SideVerdict(guess, (Finding("side_uncertain", "fail", (("side", str(guess)),)),)),)
         return (SideVerdict(side, ()),)
     verdicts = []

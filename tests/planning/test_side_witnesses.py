@@ -252,3 +252,13 @@ def test_two_legs_turned_round_or_flipped_front_to_back_contradict_their_bones()
     assert codes(volume) == (["right_tibia", "left_tibia"], set())
     assert "side_handedness" in codes(moved(volume, LPS_RAS))[1]
     assert "side_handedness" in codes(Volume(volume.array[:, ::-1, :], volume.affine))[1]
+
+
+def test_a_leg_whose_bones_say_nothing_is_called_as_expected_and_never_against_its_bones() -> None:
+    silent = toy_leg(Side.RIGHT, without=(BoneName.FIBULA, BoneName.PATELLA)).volume
+    for expected in Side:
+        found = find_bones([silent], expected=expected)
+        assert {bone.id.side for bone in found.bones} == {expected}
+        assert [item.code for item in found.findings] == ["side_uncertain"]
+    spoken = find_bones([toy_leg(Side.RIGHT).volume], expected=Side.LEFT)
+    assert {bone.id.side for bone in spoken.bones} == {Side.RIGHT}
