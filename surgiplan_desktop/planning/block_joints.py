@@ -24,8 +24,6 @@ _SLAB_MM: Final = 420.0
 #: An end of a bone is in view when the block goes on this far beyond it, mm; and when so many labelled pixels are there.
 _BEYOND_MM: Final = 2.0
 _LEAST_PIXELS: Final = 6
-#: Femur and tibia that end further apart than this have no joint between them in view, mm.
-_JOINT_GAP_MM: Final = 40.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,8 +84,8 @@ class _Reach:
 def joints_by_bones(*labels: LabelMap, progress: Progress = SILENT) -> JointBlocks:
     """Tell the joints from the label maps of all blocks.
 
-    A block shows the knee when a femur ends and a tibia begins in it, the hip when a femur ends at its top, the ankle when a
-    tibia ends at its bottom.
+    A block shows the hip when a femur ends at its top, the knee when one ends at its bottom or a tibia at its top, the ankle when
+    a tibia ends at its bottom: beyond the end the block goes on, and no other block shows more of the bone.
     """
     reaches: list[_Reach] = []
     for number, item in enumerate(labels):
@@ -97,16 +95,9 @@ def joints_by_bones(*labels: LabelMap, progress: Progress = SILENT) -> JointBloc
     tibiae = [reach for reach in reaches if reach.bone.bone is BoneName.TIBIA]
     hip = {reach.block for reach in femora if reach.high_in_view and not _goes_on(reach, femora, up=True)}
     ankle = {reach.block for reach in tibiae if reach.low_in_view and not _goes_on(reach, tibiae, up=False)}
-    knee = {
-        above.block
-        for above in femora
-        for below in tibiae
-        if above.block == below.block
-        and above.bone.side == below.bone.side
-        and above.low_in_view
-        and below.high_in_view
-        and abs(above.low - below.high) < _JOINT_GAP_MM
-    }
+    above = {reach.block for reach in femora if reach.low_in_view and not _goes_on(reach, femora, up=False)}
+    below = {reach.block for reach in tibiae if reach.high_in_view and not _goes_on(reach, tibiae, up=True)}
+    knee = above | below
     cut = tuple((reach.bone, reach.block) for reach in reaches if reach.cut_beside)
     return JointBlocks(tuple(sorted(hip)), tuple(sorted(knee)), tuple(sorted(ankle)), "bones", cut)
 

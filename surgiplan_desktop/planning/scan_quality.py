@@ -137,8 +137,10 @@ def _kernel_checks(blocks: Sequence[VolumeBlock]) -> list[Check]:
     """The kernel by its name: soft ones hide thin cortex; an unknown one is said to be unknown."""
     classes = {block.origin.kernel.strip(): kernel_class(block.origin.kernel) for block in blocks}
     names = ", ".join(sorted(name for name in classes if name))
+    if "" in classes:
+        return [Check("scan_kernel_unstated", "warn", None, None)]
     if "unknown" in classes.values():
-        return [Check("scan_kernel_unknown", "warn", names or None, None)]
+        return [Check("scan_kernel_unknown", "warn", names, None)]
     soft = "soft" in classes.values()
     return [Check("scan_kernel_soft" if soft else "scan_kernel", "warn" if soft else "pass", names, None)]
 

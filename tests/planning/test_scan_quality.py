@@ -121,7 +121,7 @@ def test_bone_cut_at_the_side_forbids_a_guide_only_where_it_matters() -> None:
 
 @pytest.mark.parametrize(
     ("kernel", "name"),
-    [("B60", "scan_kernel"), ("BONE", "scan_kernel"), ("B20f", "scan_kernel_soft"), ("", "scan_kernel_unknown"),
+    [("B60", "scan_kernel"), ("BONE", "scan_kernel"), ("B20f", "scan_kernel_soft"), ("", "scan_kernel_unstated"),
      ("homemade", "scan_kernel_unknown")],
 )  # fmt: skip
 def test_kernels(kernel: str, name: str) -> None:
@@ -306,6 +306,13 @@ def test_joints_are_told_by_the_ends_of_the_bones(flip: bool) -> None:
     assert joints_by_bones(knee) == JointBlocks((), (0,), (), "bones")
     whole = labels(0.0, femur, tibia, height=900, flip=flip)
     assert joints_by_bones(whole) == JointBlocks((0,), (0,), (0,), "bones")
+
+
+def test_a_tibia_alone_shows_its_two_joints() -> None:
+    tibia = labels(0.0, (BoneName.TIBIA, 40.0, 420.0), height=450)
+    assert joints_by_bones(tibia) == JointBlocks((), (0,), (0,), "bones")
+    cut = labels(60.0, (BoneName.TIBIA, 40.0, 420.0), height=300)
+    assert joints_by_bones(cut) == JointBlocks((), (), (), "bones")
 
 
 def test_overlapping_blocks_show_each_joint_once() -> None:
