@@ -72,7 +72,7 @@ def test_a_film_in_lossless_jpeg(tmp_path: Path) -> None:
     path = dicom_film(tmp_path / "f.dcm", HIGHEST - leg(), PhotometricInterpretation="MONOCHROME1")
     dataset = pydicom.dcmread(path)
     put_pixels(dataset, [HIGHEST - leg()], "jpeg_lossless")
-    dataset.PhotometricInterpretation = "MONOCHROME1"
+    dataset.PhotometricInterpretation, dataset.BitsStored, dataset.HighBit = "MONOCHROME1", 12, 11
     dataset.save_as(path)
     np.testing.assert_array_equal(read_film(path).pixels, leg())
 
