@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Literal
 
-from surgiplan_desktop.app.describe_scan import repair_words, volume_file_lines
+from surgiplan_desktop.app.describe_scan import repair_words
 from surgiplan_desktop.app.import_study import choose, nothing_found, scan
 from surgiplan_desktop.app.texts import Texts
 from surgiplan_desktop.base.errors import SurgiPlanError, UsageError
@@ -20,7 +20,7 @@ from surgiplan_desktop.imaging.film_dicom import FILM_MODALITIES
 from surgiplan_desktop.imaging.series import ScanResult, Series, Verdict
 from surgiplan_desktop.imaging.slice_stack import block_affine
 from surgiplan_desktop.imaging.sources import Sources
-from surgiplan_desktop.imaging.volume_files import VolumeKind
+from surgiplan_desktop.imaging.volume_files import VolumeKind, volume_info
 
 _CHOICES: Final = frozenset({"several_studies", "several_frames"})
 _ORDER: Final = ("critical", "fail", "warn", "note")
@@ -91,14 +91,19 @@ class VolumeCard:
 
     path: Path
     kind: VolumeKind
-    lines: tuple[str, ...]
-    warns: bool
+    title: str
+    verdict: Verdict
+    findings: tuple[FindingWords, ...]
 
 
 def volume_card(path: Path, kind: VolumeKind, texts: Texts, *, progress: Progress = SILENT) -> VolumeCard:
     """Look at the head of a volume file. Raises InputDataError where it is damaged or none."""
     progress.step(0, 1, "scanning")
-    return VolumeCard(path, kind, volume_file_lines(path, texts), warns=False)
+    info = volume_info(path)
+    size, spacing = " x ".join(map(str, info.size)), " x ".join(f"{value:.3g}" for value in info.spacing_mm)
+    title = texts.text("ui.volume_file", name=path.name, size=size, spacing=spacing)
+    findings = tuple(FindingWords(item.severity, texts.finding(item)) for item in info.findings)
+    return VolumeCard(path, kind, title, info.verdict, findings)
 
 
 def scan_page(path: Path, texts: Texts, *, progress: Progress = SILENT) -> StudyPage:

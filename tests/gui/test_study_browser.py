@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import SimpleITK
 from PySide6.QtCore import QMimeData, QPoint, QPointF, Qt, QUrl
 from PySide6.QtGui import QDragEnterEvent, QDropEvent
 from PySide6.QtWidgets import QApplication, QWidget
@@ -231,3 +232,38 @@ def test_another_scan_is_never_put_over_a_case_without_a_word(
     assert bridge.case.study is None  # a case of its own, whose request is asked anew
     assert bridge.case.intake == Intake()
     assert window.pages.browser.page is not None
+
+
+def test_a_volume_file_is_looked_at_before_it_is_taken(qtbot: QtBot, window: MainWindow, bridge: Bridge, tmp_path: Path) -> None:
+    volume = block(0.0, slices=12)
+    image = SimpleITK.GetImageFromArray(volume.array)
+    image.SetSpacing((1.0, 1.0, 2.0))
+    path = tmp_path / "leg.nrrd"
+    SimpleITK.WriteImage(image, str(path))
+    ask(bridge)
+    window.take([path])
+    qtbot.waitUntil(lambda: window.panel.findChild(object, "volume_verdict") is not None, timeout=10000)
+    assert "24 x 24 x 12" in window.panel.findChild(object, "volume_title").text()
+    assert bridge.case.study is None
+    qtbot.waitUntil(window.panel.primary.isEnabled)
+    qtbot.mouseClick(window.panel.primary, Qt.MouseButton.LeftButton)
+    qtbot.waitUntil(lambda: bridge.case.study is not None, timeout=10000)
+    assert bridge.case.study.blocks[0].shape == (12, 24, 24)
+
+
+@pytest.mark.parametrize("kept", [False, True])
+def test_the_patients_name_is_kept_only_where_it_is_asked_for(
+    qtbot: QtBot, window: MainWindow, bridge: Bridge, tmp_path: Path, kept: bool
+) -> None:
+    write_ct_series(block(0.0), tmp_path, patient_name="DOE^JANE", patient_id="4711")
+    ask(bridge)
+    window.take([tmp_path])
+    found(qtbot, window)
+    box = window.panel.findChild(object, "keep_identifiers")
+    assert not box.isChecked()
+    if kept:
+        box.click()
+    qtbot.mouseClick(window.panel.primary, Qt.MouseButton.LeftButton)
+    qtbot.waitUntil(lambda: bridge.case.study is not None, timeout=10000)
+    assert (bridge.case.patient is not None) is kept
+    assert not box.isChecked()  # asked anew for every scan

@@ -89,10 +89,16 @@ class Panel(QWidget):
         return self.job is not None and self.job.state in ("queued", "running")
 
     def work(
-        self, name: str, function: Callable[..., Any], *args: Any, on_value: Callable[[Any], object], lane: str = "thread"
+        self,
+        name: str,
+        function: Callable[..., Any],
+        *args: Any,
+        on_value: Callable[[Any], object],
+        lane: str = "thread",
+        **kwargs: Any,
     ) -> None:
         """Run the panel's job; it shows itself anew when the job has ended."""
-        self.job = self.bridge.run_job(name, function, *args, on_value=on_value, lane=lane)
+        self.job = self.bridge.run_job(name, function, *args, on_value=on_value, lane=lane, **kwargs)
         self.refresh()
 
     def word(self, name: str, /, **parameters: str | float | bool) -> str:

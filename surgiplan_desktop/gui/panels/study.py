@@ -11,7 +11,7 @@ from PySide6.QtWidgets import QFileDialog, QHBoxLayout, QVBoxLayout
 
 from surgiplan_desktop.app.demo_leg import write_demo_leg
 from surgiplan_desktop.app.documents import recoverable
-from surgiplan_desktop.app.import_study import LoadedStudy, choose, load, load_volume_file, put_in_case
+from surgiplan_desktop.app.import_study import LoadedStudy, choose, load, load_volume_file, patient_of, put_in_case
 from surgiplan_desktop.app.study_page import StudyPage, VolumeCard, scan_page, volume_card
 from surgiplan_desktop.base.errors import SurgiPlanError
 from surgiplan_desktop.gui.bridge import Bridge
@@ -20,11 +20,14 @@ from surgiplan_desktop.gui.panels.base import Panel
 from surgiplan_desktop.gui.panels.request_form import RequestForm
 from surgiplan_desktop.gui.panels.study_contents import StudyContents
 from surgiplan_desktop.gui.study_pages.pages import StudyPages
+from surgiplan_desktop.gui.study_pages.series_card import TickBox
+from surgiplan_desktop.gui.study_pages.volume_found import VolumeFound
 from surgiplan_desktop.gui.viewports.stage import Stage
 from surgiplan_desktop.gui.widgets.findings import card
 from surgiplan_desktop.gui.widgets.layout import button, clear, group, label
 from surgiplan_desktop.gui.words import local_time
 from surgiplan_desktop.imaging.volume_files import volume_kind
+from surgiplan_desktop.model.case import Patient
 
 _LEFT_SHOWN = 3
 
@@ -58,6 +61,10 @@ class StudyPanel(Panel):
         self._found = QVBoxLayout()
         self._found.setSpacing(6)
         self.content.addLayout(self._found)
+        self._keep = TickBox(self.word("keep_identifiers"))
+        self._keep.setObjectName("keep_identifiers")
+        self._keep.setToolTip(self.word("keep_identifiers_tip"))
+        self.content.addWidget(self._keep)
         self._contents = StudyContents(self.stage)
         self._contents.film_wanted.connect(self.show_film)
         self.content.addWidget(self._contents)
@@ -177,8 +184,9 @@ class StudyPanel(Panel):
         else:
             self._volume = found
             clear(self._found)
-            inner = group(self._found, self.word("group_volume"))
-            inner.addWidget(card("\n".join(found.lines), "warn" if found.warns else "ok", found.path.name))
+            self._volume_card = VolumeFound(self.stage, found)
+            self._volume_card.changed.connect(self.refresh)
+            group(self._found, self.word("group_volume")).addWidget(self._volume_card)
         self.refresh()
 
     def act(self) -> None:
@@ -202,15 +210,16 @@ class StudyPanel(Panel):
             return
         store = self.bridge.session.store
         if isinstance(found, VolumeCard):
-            self._read(load_volume_file, found.path, found.kind, store)
+            self._read(load_volume_file, found.path, found.kind, store, accept_repair=self._volume_card.agreed)
         elif found is not None:
             try:
                 uids = [row.uid for row in self._browser.ticked]
                 chosen = choose(found.result, uids, accept_repair=self._browser.agreed)
+                patient = patient_of(found.result, chosen) if self._keep.isChecked() else None
             except SurgiPlanError as error:
                 self.bridge.tell_error(error)
                 return
-            self._read(load, found.result, chosen, store)
+            self._read(load, found.result, chosen, store, patient=patient)
 
     def _take_meshes(self) -> None:
         if self._meshes.beside_scan or self._may_replace(self._meshes.paths):
@@ -226,16 +235,16 @@ class StudyPanel(Panel):
             self.new_case_wanted.emit(found)
         return question.answer == "replace"
 
-    def _read(self, function: object, *args: object) -> None:
+    def _read(self, function: object, *args: object, patient: Patient | None = None, **kwargs: object) -> None:
         session = self.bridge.session
 
         def put(loaded: LoadedStudy) -> None:
             if self.bridge.session is session:
-                put_in_case(session, loaded, session.case.intake)
+                put_in_case(session, loaded, session.case.intake, patient)
                 self.bridge.tell("imported", slices=sum(block.shape[0] for block in loaded.blocks))
                 self._forget()
 
-        self.work("reading", function, *args, on_value=put)
+        self.work("reading", function, *args, on_value=put, **kwargs)
 
     # What is shown ---------------------------------------------------------------------------------------------------------
 
@@ -248,6 +257,7 @@ class StudyPanel(Panel):
         page = self._browser.page
         found = page is not None or self._volume is not None
         self._contents.setVisible(not found)
+        self._keep.setVisible(page is not None)
         self._contents.show_case(case)
         self._browser.load_pictures()
         if busy:
@@ -264,7 +274,8 @@ class StudyPanel(Panel):
             reason = "" if count else self.word("choose_series")
             self.say_next(self.word("import_series", count=count), enabled=count > 0, reason=reason)
         elif self._volume is not None:
-            self.say_next(self.word("import_found"))
+            usable = self._volume_card.can_be_taken
+            self.say_next(self.word("import_found"), enabled=usable, reason="" if usable else self.word("only_with_consent"))
         elif self._holds_images:
             self.say_next(self.word("next_bones_there" if case.bones else "next_bones"))
         else:
@@ -278,6 +289,7 @@ class StudyPanel(Panel):
     def _forget(self, *, keep_files: bool = False) -> None:
         """Forget what was found; the case stays as it is."""
         self._volume = None
+        self._keep.setChecked(False)
         self._meshes.close_page()
         self._browser.forget()
         self._pages.want("views")
