@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Final
 
 import numpy as np
 
@@ -69,7 +70,9 @@ def read_repaired(
     return Volume(frozen(voxels), grid.affine), tuple(done)
 
 
-_LEAVING_OUT = frozenset({"duplicate_position", "duplicate_uid", "truncated"})
+#: Uneven slices further apart than this, or than 1.5 usual steps, leave a hole: no guide on slices so thick (practice.md 24), mm.
+HOLE_MM: Final = 1.5
+_LEAVING_OUT: Final = frozenset({"duplicate_position", "duplicate_uid", "truncated"})
 
 
 def repaired_grid(ladder: Ladder) -> Grid:
@@ -89,7 +92,8 @@ def repaired_grid(ladder: Ladder) -> Grid:
     leans = ladder.is_tilted or bool((ladder.beside > max(ladder.tolerance, ladder.straight)).any())
     sideways = ladder.sideways if leans else np.zeros_like(ladder.sideways)
     positions = positions_of(ladder.block)[0] + np.multiply.outer(heights, normal) + sideways
-    return grid_over(positions, row, column, first.pixel_spacing, (first.rows, first.columns), step)
+    hole = min(1.5 * float(np.median(np.diff(ladder.heights))), HOLE_MM) if off_ladder else 0.0
+    return grid_over(positions, row, column, first.pixel_spacing, (first.rows, first.columns), step, hole)
 
 
 def _kinds(ladder: Ladder) -> set[str]:

@@ -54,19 +54,22 @@ class Grid:
         Shape (n,): where along k each slice lies, in steps of the grid, rising.
     moves
         Shape (n, 2): how far along (j, i) the first voxel of each slice lies from that of the grid, in pixels, not negative.
+    hole_mm
+        Slices further apart than this leave a hole between them.
     """
 
     affine: Affine
     shape: tuple[int, int, int]
     places: FloatArray
     moves: FloatArray
+    hole_mm: float
 
     @property
     def stretches(self) -> tuple[tuple[int, int], ...]:
-        """First and last k of each run of slices that lie between slices more than 1.5 steps apart, themselves not among them."""
+        """First and last k of each run of slices of the grid that lie in a hole, its rims not among them."""
         taken = np.zeros(self.shape[0], dtype=bool)
         for low, high in zip(self.places[:-1], self.places[1:], strict=True):
-            if high - low > 1.5:
+            if (high - low) * self.affine.spacing[0] > self.hole_mm:
                 taken[int(np.floor(low + _WHOLE)) + 1 : int(np.ceil(high - _WHOLE))] = True
         edges = np.flatnonzero(np.diff(np.concatenate([[False], taken, [False]]).astype(np.int8)))
         return tuple((int(first), int(end) - 1) for first, end in edges.reshape(-1, 2))
@@ -112,6 +115,7 @@ def grid_over(
     pixel_mm: tuple[float, float],
     size: tuple[int, int],
     step_mm: float,
+    hole_mm: float = 0.0,
 ) -> Grid:
     """Return the grid that holds all slices, with slices ``step_mm`` apart, the first on the first slice.
 
@@ -125,6 +129,8 @@ def grid_over(
         Distance between rows and between columns.
     size
         Rows and columns of a slice.
+    hole_mm
+        See :class:`Grid`; never less than 1.5 steps.
     """
     normal = np.cross(row, column)
     relative = positions - positions[0]
@@ -136,7 +142,7 @@ def grid_over(
     origin = positions[0] + column * pixel_mm[0] * first[0] + row * pixel_mm[1] * first[1]
     affine = Affine.from_parts(np.column_stack([normal * step_mm, column * pixel_mm[0], row * pixel_mm[1]]), origin)
     shape = (int(np.floor(places[-1] + _WHOLE)) + 1, size[0] + int(last[0] - first[0]), size[1] + int(last[1] - first[1]))
-    return Grid(affine, shape, places, moves - first)
+    return Grid(affine, shape, places, moves - first, max(hole_mm, 1.5 * step_mm))
 
 
 def resample_slices(
