@@ -80,7 +80,6 @@ def _frame(header: SliceHeader, index: int, groups: tuple[Dataset, ...]) -> Slic
     orientation = _numbers(_value(groups, "ImageOrientationPatient"), 6)
     spacing = _numbers(_value(groups, "PixelSpacing"), 2)
     thickness = _numbers(_value(groups, "SliceThickness"), 1)
-    slope, intercept = _numbers(_value(groups, "RescaleSlope"), 1), _numbers(_value(groups, "RescaleIntercept"), 1)
     kernel, kind = _texts(_value(groups, "ConvolutionKernel")), _texts(_value(groups, "FrameType"))
     moment = _text(_value(groups, "FrameAcquisitionDateTime"))
     return replace(
@@ -92,9 +91,10 @@ def _frame(header: SliceHeader, index: int, groups: tuple[Dataset, ...]) -> Slic
         orientation=orientation or header.orientation,
         pixel_spacing=(spacing[0], spacing[1]) if spacing else header.pixel_spacing,
         thickness_mm=thickness[0] if thickness else header.thickness_mm,
-        slope=(slope[0] or 1.0) if slope else header.slope,
-        intercept=intercept[0] if intercept else header.intercept,
-        rescale_type=_text(_value(groups, "RescaleType")).upper() or ("" if intercept else header.rescale_type),
+        slope=_rescale(groups, "RescaleSlope", header.slope),
+        intercept=_rescale(groups, "RescaleIntercept", header.intercept),
+        rescale_type=_text(_value(groups, "RescaleType")).upper()
+        or ("" if _text(_value(groups, "RescaleIntercept")) else header.rescale_type),
         kernel="/".join(kernel) or header.kernel,
         image_type=tuple(value.upper() for value in kind) or header.image_type,
         laterality=_text(_value(groups, "FrameLaterality")).upper().replace("U", "") or header.laterality,
@@ -143,6 +143,17 @@ def _numbers(value: Any, count: int) -> tuple[float, ...] | None:
     except (ValueError, OverflowError):
         return None
     return numbers if len(numbers) == count and all(map(math.isfinite, numbers)) else None
+
+
+def _rescale(groups: tuple[Dataset, ...], keyword: str, default: float) -> float:
+    """Return slope or intercept of a frame; ValueError for one that is there and no number, as in a file of one image."""
+    value = _value(groups, keyword)
+    if not any(_texts(value)):
+        return default
+    number = _numbers(value, 1)
+    if number is None or (keyword == "RescaleSlope" and number[0] == 0.0):
+        raise ValueError(f"{keyword} is no number to go by")
+    return number[0]
 
 
 def _triple(numbers: tuple[float, ...] | None) -> tuple[float, float, float] | None:

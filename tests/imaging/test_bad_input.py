@@ -23,6 +23,7 @@ from surgiplan_desktop.base.errors import InputDataError
 from surgiplan_desktop.base.spaces import Affine
 from surgiplan_desktop.cli.main import run
 from surgiplan_desktop.imaging.dicom_write import write_ct_series
+from surgiplan_desktop.imaging.enhanced_write import write_enhanced_ct
 from surgiplan_desktop.imaging.sources import Sources
 from surgiplan_desktop.model.images import Volume
 
@@ -258,6 +259,15 @@ def test_a_bad_folder_is_refused(
     code, data = take(ct[0].parent)
     assert code in (2, 3), data
     assert data["error"]["id"] in ids
+
+
+def test_a_frame_without_a_number_to_rescale_by(tmp_path: Path, take: Callable[..., tuple[int, dict]]) -> None:
+    path = write_enhanced_ct([sound()], tmp_path / "enhanced.dcm")
+    assert take(path)[0] == 0
+    (tmp_path / "case.surgiplan").unlink()
+    path.write_bytes(path.read_bytes().replace(b"-1024 ", b"-1O24 ", 1))
+    code, data = take(path)
+    assert (code, data["error"]["id"]) == (3, "file_unreadable")
 
 
 # ---- archives
