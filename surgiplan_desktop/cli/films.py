@@ -48,8 +48,9 @@ def run_film(arguments: argparse.Namespace, console: Console) -> Outcome:
     """
     if arguments.side is None:
         raise UsageError("film_side_missing", file=arguments.path)
-    if arguments.series or arguments.accept_repair:
-        raise UsageError("film_option", option="--series" if arguments.series else "--accept-repair")
+    for option in ("series", "accept_repair", "keep_identifiers"):
+        if getattr(arguments, option):
+            raise UsageError("film_option", option=f"--{option.replace('_', '-')}")
     checked_date(arguments.film_date)
     known = _known(arguments)
     target: Path = arguments.output

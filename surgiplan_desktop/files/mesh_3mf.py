@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import re
 import zipfile
+import zlib
 from typing import Final
 from xml.etree import ElementTree as ET
 from xml.sax.saxutils import escape
@@ -40,7 +41,7 @@ def parse_3mf(data: bytes) -> tuple[Triangles, str]:
         raise
     except (
         zipfile.BadZipFile, ET.ParseError, KeyError, ValueError, IndexError, OSError, EOFError, NotImplementedError,
-        RuntimeError, RecursionError,
+        RuntimeError, RecursionError, zlib.error,
     ) as error:  # fmt: skip
         raise MeshFormatError(f"{type(error).__name__}: {error}") from error
 

@@ -45,6 +45,8 @@ _UNIT_OF_FORMAT: Final = {".3mf": "mm", ".glb": "m"}
 _SPACE: Final = re.compile(r"\bspace\s*=\s*(lps|ras)\b", re.IGNORECASE)
 _UNIT: Final = re.compile(r"\bunit\s*=\s*(mm|cm|m|inch)\b", re.IGNORECASE)
 _STL_HEADER_BYTES: Final = 80
+#: No bone lies this far from the origin in any unit; what does is a broken number.
+_FARTHEST: Final = 1e9
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -85,10 +87,12 @@ def read_mesh_file(path: Path) -> MeshFile:
         raise InputDataError("mesh_format_unknown", file=path, ending=path.suffix or path.name)
     try:
         (vertices, faces), told = parser(path.read_bytes())
-        if not len(faces) or not np.isfinite(vertices).all():
-            raise MeshFormatError("no triangles" if not len(faces) else "a coordinate is not a finite number")
+        if not np.isfinite(vertices).all() or (len(vertices) and float(np.abs(vertices).max()) > _FARTHEST):
+            raise MeshFormatError("a coordinate is not a finite number")
         vertices, faces = joined(vertices, faces)
         kept = (faces != np.roll(faces, 1, axis=1)).all(axis=1)
+        if not kept.any():
+            raise MeshFormatError("no triangles")
         mesh = Mesh(vertices, faces[kept])
     except OSError as error:
         raise InputDataError("unreadable_file", file=path, detail=repr(error)) from error

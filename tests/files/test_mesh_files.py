@@ -148,6 +148,8 @@ def test_an_ascii_ply_and_an_obj_with_relative_indices_are_read(tmp_path: Path) 
         ("nan.obj", b"v nan 0 0\nv 1 0 0\nv 0 1 0\nf 1 2 3\n"),
         ("wild.obj", b"v 0 0 0\nv 1 0 0\nv 0 1 0\nf 1 2 9\n"),
         ("points.obj", b"v 0 0 0\nv 1 0 0\n"),
+        ("far.obj", b"v 1e200 0 0\nv 1 0 0\nv 0 1 0\nf 1 2 3\n"),
+        ("flat.obj", b"v 0 0 0\nv 0 0 0\nv 0 1 0\nf 1 2 3\n"),
         ("text.ply", b"this is no mesh"),
         ("text.3mf", b"this is no mesh"),
         ("text.glb", b"this is no mesh"),
