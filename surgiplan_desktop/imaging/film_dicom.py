@@ -121,7 +121,7 @@ def _bright_bone(stored: AnyArray, dataset: pydicom.Dataset, file: str, findings
         from_colours, tint = grey_of_colours(stored.astype(np.uint8), file)
         findings.append(tint or Finding("film_was_coloured", "note"))
         return np.ascontiguousarray(from_colours.astype(np.uint16))
-    values = stored.astype(np.int64 if stored.dtype.itemsize > 2 else np.int32)
+    values: AnyArray = stored.astype(np.int64 if stored.dtype.itemsize > 2 else np.int32)
     bits = min(_whole(dataset, "BitsStored", 16), 16)
     padded = _padding(dataset, values)
     # old overlays lie in the bits above those stored
