@@ -184,7 +184,7 @@ class Femur:
     def _upper(self, points: AnyArray) -> AnyArray:
         k = self.size
         head = sphere(points, self.head, self.head_radius)
-        neck = round_cone(points, self.head, self.neck_base, 0.60 * self.head_radius, 0.78 * self.head_radius)
+        neck = round_cone(points, self.head, self.neck_base, 0.60 * self.head_radius, 0.72 * self.head_radius)
         foot, shoulder, tip = self.trochanter
         greater = smooth_min(
             ellipsoid(points, shoulder, k * np.array([13.5, 18.0, 23.0])),
@@ -252,7 +252,7 @@ def build_femur(parameters: LegParameters, vary: Variation) -> Femur:
         return result
 
     foot, shoulder = beside((4.0, -1.0, -24.0)), beside((9.0, -4.0, 0.0))
-    tip = beside((9.0, -9.5, 19.0 + vary.shift("trochanter", 3.0)))
+    tip = beside((9.5, -11.0, 20.0 + vary.shift("trochanter", 3.0)))
     lesser = (beside((-3.0, -4.0, -37.0)), beside((-11.0, -13.0, -37.0)))
     return Femur(
         distal, rod, axes, origin, head, neck_base, parameters.head_radius_mm, (foot, shoulder, tip), lesser, float(size)

@@ -19,23 +19,21 @@ from surgiplan_desktop.base.units import VERTEX_ROUNDING_MM
 from surgiplan_desktop.model.anatomy import BoneId, BoneName, Side
 from surgiplan_desktop.model.mesh import Mesh
 from surgiplan_desktop.phantom.cortex import cortex_mm
+from surgiplan_desktop.phantom.disturb import disturbed_bones
 from surgiplan_desktop.phantom.fields import Field
 from surgiplan_desktop.phantom.meshing import mesh_of
 from surgiplan_desktop.phantom.parameters import LegParameters
 from surgiplan_desktop.phantom.pose import Placed
 from surgiplan_desktop.phantom.skeleton import Skeleton, build_skeleton
 from surgiplan_desktop.phantom.tibia import fit_plane
-from surgiplan_desktop.phantom.truth import Points, femoral_points, patellar_points, tibial_points
-from surgiplan_desktop.phantom.truth_measures import Sizes, frames_of, measures_of
+from surgiplan_desktop.phantom.truth import Points, bone_widths, femoral_points, patellar_points, tibial_points
+from surgiplan_desktop.phantom.truth_measures import Sizes, measures_of
 
 #: Supine, legs slightly apart, foot turned out; the hip centre lies here in LPS on the right side (mm).
 HIP_CENTRE_LPS: Final = (-88.0, -12.0, -30.0)
 _TURN_OUT_DEG: Final = 7.0
 _ADDUCTION_DEG: Final = 2.0
 _LEAN_DEG: Final = 1.5
-#: Distal part of the femur and proximal part of the tibia in which the widths are taken (clinical.md A.1, sizes), mm.
-_FEMUR_WIDTH_BAND_MM: Final = 40.0
-_TIBIA_WIDTH_BAND_MM: Final = 15.0
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -146,34 +144,18 @@ def build_leg(parameters: LegParameters, *, step_mm: float = 0.8, progress: Prog
     step_mm
         Edge of the meshing lattice; vertices lie on the exact surface whatever the step.
     """
-    progress.step(0, 8, "phantom_bones")
+    progress.step(0, 8, "phantom_truth")
     skeleton = build_skeleton(parameters)
+    points: Points = {**femoral_points(skeleton), **tibial_points(skeleton), **patellar_points(skeleton)}
+    progress.step(1, 8, "phantom_bones")
     pose = lps_from_leg(skeleton)
-    k = parameters.knee_width_mm / 77.0
-    head, lower = skeleton.femur.head, skeleton.lower
-    length = parameters.tibia_length_mm
-    own = Placed(skeleton.femur, np.eye(3), np.zeros(3))
-    jobs: list[tuple[BoneName, Placed, FloatArray, FloatArray]] = [
-        (BoneName.FEMUR, own, np.array([-60.0 * k, -58.0 * k, -28.0 * k]), np.array([85.0, 62.0 * k, head[2] + 45.0])),
-        (BoneName.TIBIA, lower, np.array([-55.0 * k, -45.0 * k, -length - 40.0]), np.array([55.0 * k, 48.0 * k, 28.0 * k])),
-        (BoneName.FIBULA, skeleton.fibula_field, np.array([-5.0, -70.0, -length - 55.0]), np.array([75.0, 40.0, 10.0])),
-        (BoneName.PATELLA, Placed(skeleton.patella, np.eye(3), np.zeros(3)), *_around(skeleton.patella.centre, 34.0 * k)),
-        (BoneName.TALUS, skeleton.talus_field, *_around(skeleton.tibia.distal.place + np.array([0.0, 0.0, -12.0]), 62.0)),
-        (BoneName.HIP, Placed(skeleton.hip, np.eye(3), np.zeros(3)), *_around(head, 105.0)),
-    ]
-    local: dict[BoneName, Mesh] = {}
     in_leg: dict[BoneName, Mesh] = {}
+    jobs = bones_of(skeleton, points)
     for number, (bone, placed, low, high) in enumerate(jobs):
-        progress.step(1 + number, 8, "phantom_bones")
-        local[bone] = mesh_of(placed.field, low, high, step_mm)
-        in_leg[bone] = Mesh(placed.to_leg(local[bone].vertices), local[bone].faces)
-    progress.step(7, 8, "phantom_truth")
-    points: Points = {
-        **femoral_points(skeleton, in_leg[BoneName.FEMUR]),
-        **tibial_points(skeleton, local[BoneName.TIBIA], local[BoneName.FIBULA]),
-        **patellar_points(skeleton),
-    }
-    measures, beside = measures_of(points, _sizes(skeleton, points, in_leg))
+        mesh = mesh_of(placed.field, low, high, step_mm)
+        in_leg[bone] = Mesh(placed.to_leg(mesh.vertices), mesh.faces)
+        progress.step(2 + number, 8, "phantom_bones")
+    measures, beside = measures_of(points, _sizes(skeleton))
     left = parameters.side is Side.LEFT
     mirror = np.array([-1.0 if left else 1.0, 1.0, 1.0])
     meshes, solids = {}, []
@@ -192,7 +174,6 @@ def build_leg(parameters: LegParameters, *, step_mm: float = 0.8, progress: Prog
                 *_long_axis(own_axes.get(bone, placed.axes), in_leg[bone], pose, mirror),
             )
         )
-    progress.step(8, 8, "phantom_truth")
     landmarks = {name: pose(point) * mirror for name, point in points.items()}
     return Leg(parameters, meshes, tuple(solids), landmarks, measures, beside)
 
@@ -208,6 +189,30 @@ def _long_axis(axes: FloatArray, mesh: Mesh, pose: Affine, mirror: FloatArray) -
     return distal, proximal, anterior
 
 
+def bones_of(skeleton: Skeleton, points: Points) -> tuple[tuple[BoneName, Placed, FloatArray, FloatArray], ...]:
+    """Every bone as it is scanned (disturbed where asked), where it is placed, and the box of its own frame that holds it."""
+    parameters = skeleton.parameters
+    k, length = parameters.knee_width_mm / 77.0, parameters.tibia_length_mm
+    head, lower = skeleton.femur.head, skeleton.lower
+    ankle = skeleton.tibia.distal.place + np.array([0.0, 0.0, -12.0])
+    fields = disturbed_bones(skeleton, points)
+    upright = {bone: Placed(fields[bone], np.eye(3), np.zeros(3)) for bone in (BoneName.FEMUR, BoneName.PATELLA, BoneName.HIP)}
+    below = {bone: Placed(fields[bone], lower.axes, lower.origin) for bone in (BoneName.TIBIA, BoneName.FIBULA, BoneName.TALUS)}
+    return (
+        (
+            BoneName.FEMUR,
+            upright[BoneName.FEMUR],
+            k * np.array([-64.0, -58.0, -30.0]),
+            np.array([90.0, 64.0 * k, head[2] + 48.0]),
+        ),
+        (BoneName.TIBIA, below[BoneName.TIBIA], np.array([-60.0, -50.0, -length - 42.0]), np.array([60.0, 56.0, 32.0])),
+        (BoneName.FIBULA, below[BoneName.FIBULA], np.array([-8.0, -75.0, -length - 60.0]), np.array([82.0, 45.0, 12.0])),
+        (BoneName.PATELLA, upright[BoneName.PATELLA], *_around(skeleton.patella.centre, 36.0 * k)),
+        (BoneName.TALUS, below[BoneName.TALUS], *_around(ankle, 64.0)),
+        (BoneName.HIP, upright[BoneName.HIP], *_around(head, 110.0)),
+    )
+
+
 def _around(centre: FloatArray, half: float) -> tuple[FloatArray, FloatArray]:
     return centre - half, centre + half
 
@@ -218,22 +223,7 @@ def _in_patient(mesh: Mesh, pose: Affine, mirror: FloatArray) -> Mesh:
     return Mesh(vertices, mesh.faces if mirror[0] > 0 else np.ascontiguousarray(mesh.faces[:, [0, 2, 1]]))
 
 
-def _sizes(skeleton: Skeleton, points: Points, meshes: Mapping[BoneName, Mesh]) -> Sizes:
-    femur, tibia, _ = frames_of(points)
+def _sizes(skeleton: Skeleton) -> Sizes:
     plateau, place = skeleton.tibia.plateau, skeleton.lower
     normals = [place.directions(fit_plane(plateau.patch(facet))[1]) for facet in (plateau.medial, plateau.lateral)]
-
-    def width(mesh: Mesh, keep: AnyArray, across: FloatArray) -> float:
-        along = mesh.vertices[keep] @ across
-        return float(along.max() - along.min())
-
-    distal, proximal = meshes[BoneName.FEMUR], meshes[BoneName.TIBIA]
-    low, high = distal.vertices @ femur.up, proximal.vertices @ tibia.up
-    top = max(points[name] @ tibia.up for name in ("medial_spine", "lateral_spine"))
-    return Sizes(
-        skeleton.femur.head_radius,
-        width(distal, low < low.min() + _FEMUR_WIDTH_BAND_MM, femur.lateral),
-        width(proximal, high > top - _TIBIA_WIDTH_BAND_MM, tibia.lateral),
-        normals[0],
-        normals[1],
-    )
+    return Sizes(skeleton.femur.head_radius, *bone_widths(skeleton), normals[0], normals[1])

@@ -9,11 +9,11 @@ from __future__ import annotations
 import numpy as np
 
 from surgiplan_desktop.base.arrays import FloatArray, unit
-from surgiplan_desktop.model.mesh import Mesh
 from surgiplan_desktop.phantom.fields import Field
 from surgiplan_desktop.phantom.groove import trochlear_groove
 from surgiplan_desktop.phantom.kneecap import articular_inferior, poles
-from surgiplan_desktop.phantom.probe import bitangent, extreme_point, saddle_below, shaft_points
+from surgiplan_desktop.phantom.probe import bitangent, extreme_point, heights_along, saddle_below, shaft_points
+from surgiplan_desktop.phantom.ptfj import joint_margins
 from surgiplan_desktop.phantom.skeleton import Skeleton, joint_line, malleoli, posterior_plateau_points
 from surgiplan_desktop.phantom.tibia import Tibia, ankle_centre, fit_plane, plafond_patch, shaft_centroids, spine_tips
 from surgiplan_desktop.phantom.tibial_front import anterosuperior_edge, tuberosity_of
@@ -23,14 +23,14 @@ _ANTERIOR = np.array([0.0, 1.0, 0.0])
 _UP = np.array([0.0, 0.0, 1.0])
 #: The plafond's patch ends where the bone leaves the joint's surface by more than this (rounding of its rim), mm.
 _PLAFOND_LEFT_MM = 0.05
-#: The proximal tibiofibular joint is the band where the surfaces are nearer than this (clinical.md A.1).
-_PTFJ_BAND_MM = 4.0
+#: The width of the tibia is taken in this much of its proximal end, mm.
+_TIBIA_WIDTH_BAND_MM = 15.0
 
 Points = dict[str, FloatArray]
 
 
-def femoral_points(skeleton: Skeleton, mesh: Mesh) -> Points:
-    """Truth of the femoral landmarks; ``mesh`` (in the leg frame) only says where to start."""
+def femoral_points(skeleton: Skeleton) -> Points:
+    """Truth of the femoral landmarks."""
     femur, k = skeleton.femur, skeleton.femur.distal.scale
     block = femur.from_block
     notch = saddle_below(femur, block(k * np.array([femur.distal.groove_at, 4.0, -8.0])), _UP, _LATERAL)
@@ -62,7 +62,7 @@ def femoral_points(skeleton: Skeleton, mesh: Mesh) -> Points:
     distal, proximal = shaft_points(femur, bottom * _UP, top * _UP, _UP, np.array([12.0, 0.0, 200.0]))
     points["femoral_shaft_distal"], points["femoral_shaft_proximal"] = distal, proximal
     points["femoral_neck_base"] = _nearest(femur.head, unit(femur.neck_base - femur.head), distal, unit(proximal - distal))
-    points["lesser_trochanter_tip"] = _apex(femur, mesh, distal, unit(proximal - distal), femur.lesser[1])
+    points["lesser_trochanter_tip"] = _apex(femur, distal, unit(proximal - distal), femur.lesser[1])
     return points
 
 
@@ -74,21 +74,18 @@ def _nearest(point: FloatArray, direction: FloatArray, other: FloatArray, other_
     return result
 
 
-def _apex(field: Field, mesh: Mesh, base: FloatArray, axis: FloatArray, near: FloatArray) -> FloatArray:
+def _apex(field: Field, base: FloatArray, axis: FloatArray, near: FloatArray) -> FloatArray:
     """Point of largest distance from an axis near ``near``."""
-    vertices = mesh.vertices[np.linalg.norm(mesh.vertices - near, axis=1) < 14.0]
-    offset = vertices - base
-    radial = offset - (offset @ axis)[:, None] * axis
-    best = vertices[int(np.argmax(np.linalg.norm(radial, axis=1)))]
-    for _ in range(6):
+    best = near
+    for _ in range(8):
         offset = best - base
         best = extreme_point(field, best, unit(offset - (offset @ axis) * axis), 1.5)
     result: FloatArray = best
     return result
 
 
-def tibial_points(skeleton: Skeleton, tibia_mesh: Mesh, fibula_mesh: Mesh) -> Points:
-    """Truth of the tibial and fibular landmarks, found in P and carried to the leg frame; meshes are in P."""
+def tibial_points(skeleton: Skeleton) -> Points:
+    """Truth of the tibial and fibular landmarks, found in P and carried to the leg frame."""
     tibia, fibula, place = skeleton.tibia, skeleton.fibula, skeleton.lower.to_leg
     plateau = tibia.plateau
     medial, lateral = plateau.patch(plateau.medial).mean(axis=0), plateau.patch(plateau.lateral).mean(axis=0)
@@ -120,13 +117,7 @@ def tibial_points(skeleton: Skeleton, tibia_mesh: Mesh, fibula_mesh: Mesh) -> Po
     local["tibial_shaft_distal"], local["tibial_shaft_proximal"] = shaft_centroids(tibia)
     local["tibial_tuberosity"] = tuberosity_of(tibia, back)
     local["medial_plafond"], local["lateral_plafond"] = _plafond_ends(tibia, ankle, across)
-    near = fibula(tibia_mesh.vertices) < _PTFJ_BAND_MM
-    near &= tibia_mesh.vertices[:, 2] > -50.0
-    band = tibia_mesh.vertices[near]
-    local["ptfj_proximal"] = band[int(np.argmax(band[:, 2]))]
-    local["ptfj_distal"] = band[int(np.argmin(band[:, 2]))]
-    local["ptfj_medial_margin"] = band[int(np.argmin(band @ across))]
-    del fibula_mesh
+    local["ptfj_proximal"], local["ptfj_distal"], local["ptfj_medial_margin"] = joint_margins(fibula, across)
     return {name: place(point) for name, point in local.items()}
 
 
@@ -156,3 +147,26 @@ def patellar_points(skeleton: Skeleton) -> Points:
         "patella_inferior_pole": low,
         "patella_articular_inferior": articular_inferior(skeleton.patella),
     }
+
+
+def bone_widths(skeleton: Skeleton) -> tuple[float, float]:
+    """Width of the distal 40 mm of the femur and of the proximal 15 mm of the tibia (clinical.md A.1, sizes), mm."""
+    femur, tibia, k = skeleton.femur, skeleton.tibia, skeleton.femur.distal.scale
+    starts = (femur.from_block(k * np.array([-40.0, -6.0, 7.0])), femur.from_block(k * np.array([39.0, -5.0, 6.0])))
+    medial, lateral = (extreme_point(femur, start, side * _LATERAL, 5.0) for start, side in zip(starts, (-1.0, 1.0), strict=True))
+    back = posterior_plateau_points(tibia)
+    across = unit((back[1] - back[0]) * np.array([1.0, 1.0, 0.0]))
+    lowest = max(float(tip[2]) for tip in spine_tips(tibia)) - _TIBIA_WIDTH_BAND_MM
+    reach = sum(_reach_above(tibia, sign * across, tibia.plateau.scale, lowest) for sign in (-1.0, 1.0))
+    return float((lateral - medial) @ _LATERAL), reach
+
+
+def _reach_above(tibia: Tibia, outward: FloatArray, k: float, lowest: float) -> float:
+    """How far the plateau reaches along ``outward`` above a height: its widest point or, below that height, the widest at it."""
+    widest = extreme_point(tibia, 33.0 * k * outward + np.array([0.0, 0.0, -6.0 * k]), outward, 5.0)
+    if widest[2] >= lowest:
+        return float(widest @ outward)
+    forward = np.cross(_UP, outward)
+    offsets = float(widest @ forward) + np.arange(-8.0, 8.01, 0.25)
+    grid = 33.0 * k * outward + lowest * _UP + offsets[:, None] * forward
+    return 33.0 * k + float(np.nanmax(heights_along(tibia, grid, outward, 15.0)))

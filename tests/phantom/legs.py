@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from surgiplan_desktop.model.anatomy import Side
+from surgiplan_desktop.model.anatomy import BoneName, Side
 from surgiplan_desktop.phantom.limb import Leg, build_leg
 from surgiplan_desktop.phantom.parameters import LegParameters
 
@@ -17,6 +17,8 @@ PARAMETERS = {
         slope_medial_deg=12.0, slope_lateral_deg=4.0, femoral_torsion_deg=30.0, tibial_torsion_deg=15.0,
     ),
 }  # fmt: skip
+#: The bones of a phantom leg.
+BONES = (BoneName.FEMUR, BoneName.TIBIA, BoneName.FIBULA, BoneName.PATELLA, BoneName.TALUS, BoneName.HIP)
 STEP_MM = 1.0
 _built: dict[str, Leg] = {}
 
