@@ -173,6 +173,19 @@ def test_second_copies_are_left_out_and_different_ones_refused(tmp_path: Path) -
         choose(scan(tmp_path), accept_repair=True)
 
 
+def test_one_uid_for_all_slices_loses_none_of_them(tmp_path: Path) -> None:
+    """What a careless anonymiser makes: the places tell the slices apart."""
+    for path in write_stack(stack([1.0 * k for k in range(8)]), tmp_path):
+        dataset = pydicom.dcmread(path)
+        dataset.SOPInstanceUID = "1.2.3"
+        dataset.save_as(path)
+    series = the_series(tmp_path)
+    assert (series.verdict, kinds(tmp_path)) == ("repairable", ["duplicate_uid"])
+    volume, _ = read_series(tmp_path, series)
+    off, share = differences(volume)
+    assert (volume.shape[0], share, np.abs(off).max() < ROUNDED) == (8, 1.0, True)
+
+
 def test_a_copy_in_another_encoding_is_a_copy(tmp_path: Path) -> None:
     paths = write_stack(stack([1.0 * k for k in range(8)]), tmp_path)
     dataset = pydicom.dcmread(paths[5])
