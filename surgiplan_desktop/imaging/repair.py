@@ -82,9 +82,10 @@ def repaired_grid(ladder: Ladder) -> Grid:
         raise ValueError("a block needs a pixel spacing")
     row, column = directions_of(first)
     normal = np.cross(row, column)
+    usual = float(np.median(np.diff(ladder.heights)))
     off_ladder = bool((ladder.off > ladder.tolerance).any())
     if off_ladder:
-        step = even_spacing(ladder.heights, min(first.pixel_spacing))
+        step = even_spacing(ladder.heights, min(*first.pixel_spacing, usual / 2))
         heights = ladder.heights
     else:
         step = float(ladder.heights[-1] / ladder.rungs[-1])
@@ -92,7 +93,7 @@ def repaired_grid(ladder: Ladder) -> Grid:
     leans = ladder.is_tilted or bool((ladder.beside > max(ladder.tolerance, ladder.straight)).any())
     sideways = ladder.sideways if leans else np.zeros_like(ladder.sideways)
     positions = positions_of(ladder.block)[0] + np.multiply.outer(heights, normal) + sideways
-    hole = min(1.5 * float(np.median(np.diff(ladder.heights))), HOLE_MM) if off_ladder else 0.0
+    hole = min(1.5 * usual, HOLE_MM) if off_ladder else 0.0
     return grid_over(positions, row, column, first.pixel_spacing, (first.rows, first.columns), step, hole)
 
 

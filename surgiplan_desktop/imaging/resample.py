@@ -66,11 +66,13 @@ class Grid:
 
     @property
     def stretches(self) -> tuple[tuple[int, int], ...]:
-        """First and last k of each run of slices of the grid that lie in a hole, its rims not among them."""
+        """First and last k of each run of slices of the grid that lie in a hole; of its rims those between two holes."""
         taken = np.zeros(self.shape[0], dtype=bool)
-        for low, high in zip(self.places[:-1], self.places[1:], strict=True):
-            if (high - low) * self.affine.spacing[0] > self.hole_mm:
-                taken[int(np.floor(low + _WHOLE)) + 1 : int(np.ceil(high - _WHOLE))] = True
+        holes = np.diff(self.places) * self.affine.spacing[0] > self.hole_mm
+        for index in np.flatnonzero(holes):
+            low, high = self.places[index : index + 2]
+            first = int(np.floor(low + _WHOLE)) + (0 if index > 0 and holes[index - 1] else 1)
+            taken[first : int(np.ceil(high - _WHOLE))] = True
         edges = np.flatnonzero(np.diff(np.concatenate([[False], taken, [False]]).astype(np.int8)))
         return tuple((int(first), int(end) - 1) for first, end in edges.reshape(-1, 2))
 
@@ -88,7 +90,7 @@ def even_spacing(heights: FloatArray, finest_mm: float) -> float:
     heights
         Shape (n,), mm, rising.
     finest_mm
-        No finer spacing than this is sensible (the distance of pixels); the smallest step between slices is the other bound.
+        No finer spacing than this is sensible; the smallest step between slices is the other bound.
 
     Returns
     -------
