@@ -36,7 +36,7 @@ def add_film_arguments(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--invert", action="store_true", help="bones are dark on this picture: turn bright and dark")
 
 
-def run_film(arguments: argparse.Namespace, console: Console) -> Outcome:
+def run_film(path: Path, arguments: argparse.Namespace, console: Console) -> Outcome:
     """Attach the film to the case of ``-o``, made when it is not there; what else the case holds stays as it is.
 
     Raises
@@ -47,7 +47,7 @@ def run_film(arguments: argparse.Namespace, console: Console) -> Outcome:
         What is wrong with the film.
     """
     if arguments.side is None:
-        raise UsageError("film_side_missing", file=arguments.path)
+        raise UsageError("film_side_missing", file=path)
     for option in ("series", "accept_repair", "keep_identifiers"):
         if getattr(arguments, option):
             raise UsageError("film_option", option=f"--{option.replace('_', '-')}")
@@ -62,7 +62,7 @@ def run_film(arguments: argparse.Namespace, console: Console) -> Outcome:
     with opened as session:
         film = attach_film(
             session,
-            arguments.path,
+            path,
             side=Side(arguments.side),
             taken=arguments.film_date,
             calibration=known,

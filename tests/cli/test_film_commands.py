@@ -116,6 +116,18 @@ def test_wrong_usage_writes_nothing(tmp_path: Path, capsys: pytest.CaptureFixtur
     assert not (tmp_path / "c.surgiplan").exists()
 
 
+def test_a_folder_with_one_film_is_that_film(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "cd" / "DICOM").mkdir(parents=True)
+    (tmp_path / "cd" / "README.TXT").write_text("viewer")
+    dicom_film(tmp_path / "cd" / "DICOM" / "IM0001")
+    code, data, _ = answer(capsys, "import", tmp_path / "cd", "-o", tmp_path / "c.surgiplan", "--side", "left")
+    assert (code, data["film"]["id"]) == (0, "film-1")
+    dicom_film(tmp_path / "cd" / "DICOM" / "IM0002")
+    code, data, _ = answer(capsys, "import", tmp_path / "cd", "-o", tmp_path / "d.surgiplan", "--side", "left")
+    assert (code, data["error"]["id"]) == (3, "refused_film")
+    assert "--side" in data["error"]["hint"]
+
+
 def test_scan_tells_a_film(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     from PIL import Image
 
