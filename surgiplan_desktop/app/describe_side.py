@@ -17,7 +17,7 @@ def witness_name(witness: Witness | Contradiction, texts: Texts) -> str:
 
 def witness_words(witness: Witness | Contradiction, texts: Texts) -> str:
     """Return what a witness says, such as ``left`` or ``the front of the leg points to the patient's back``."""
-    if witness.detail in ("turned", "upside_down", "guess"):
+    if witness.detail in ("turned", "upside_down", "mesh", "guess"):
         return texts.text(f"ui.side_says_{witness.detail}")
     if not witness.says:
         return texts.text("ui.side_says_nothing")

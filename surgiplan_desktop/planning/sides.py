@@ -19,7 +19,7 @@ import numpy as np
 from surgiplan_desktop.base.arrays import FloatArray
 from surgiplan_desktop.base.errors import PlanCheckError
 from surgiplan_desktop.model.anatomy import Side
-from surgiplan_desktop.model.case import Case, SideResolution
+from surgiplan_desktop.model.case import Case, ImportedBone, SideResolution
 from surgiplan_desktop.model.study import Finding, VolumeBlock
 from surgiplan_desktop.planning.limits import default_limits
 from surgiplan_desktop.planning.records import Landmarks
@@ -59,8 +59,9 @@ class Contradiction:
     """A witness that speaks against a side.
 
     ``detail`` is empty or ``beside`` (the leg lies on the other side of the midline), ``turned`` (its front points to the back),
-    ``upside_down``, ``bones`` (order and shape of the bones), ``femur`` or ``tibia`` (shape of one bone), ``guess`` (nothing but
-    its place says the side). ``resolvable``: whether the word of a named person may end it.
+    ``upside_down``, ``mesh`` (an imported bone does not lie as in a leg), ``bones`` (order and shape of the bones), ``femur`` or
+    ``tibia`` (shape of one bone), ``guess`` (nothing but its place says the side). ``resolvable``: whether the word of a named
+    person may end it.
     """
 
     kind: WitnessKind
@@ -80,7 +81,7 @@ class SideWitnesses:
     """What a case says of sides without its landmarks, and what persons resolved.
 
     ``legs`` are the sides that have bones; ``placed`` tells that the scan's x = 0 is near the body's midline and the only leg in
-    it may be held against that.
+    it may be held against that; ``misplaced`` are sides with an imported bone that does not lie as in a leg.
     """
 
     requested: Side | None
@@ -89,6 +90,7 @@ class SideWitnesses:
     hinted: tuple[Side, ...] = ()
     legs: tuple[Side, ...] = ()
     placed: bool = False
+    misplaced: tuple[Side, ...] = ()
     resolutions: tuple[SideResolution, ...] = ()
 
 
@@ -121,8 +123,15 @@ def witnesses_of(case: Case) -> SideWitnesses:
         hinted=sides_in_words(*(block.origin.description for block in blocks)),
         legs=case.sides,
         placed=len(case.sides) == 1 and bool(blocks) and all(block.origin.kind == "dicom" for block in blocks),
+        misplaced=tuple(
+            side for side in Side if any(_lies_wrong(item) for item in case.imported_bones if item.bone.side is side)
+        ),
         resolutions=case.side_resolutions,
     )
+
+
+def _lies_wrong(bone: ImportedBone) -> bool:
+    return any(item.severity == "critical" and item.code.startswith("mesh_") for item in bone.findings)
 
 
 def sides_in_question(case: Case) -> tuple[Side, ...]:
@@ -191,7 +200,7 @@ def require_sides_agree(side: Side, witnesses: SideWitnesses, landmarks: Landmar
     ------
     PlanCheckError
         ``side_contradiction`` naming the witness, what it says and the side of the step; ``side_only_guessed``;
-        ``scan_direction_wrong``; ``leg_turned_round``.
+        ``scan_direction_wrong``; ``leg_turned_round``; ``mesh_lies_wrong``.
     """
     for item in _uncovered(side, witnesses, _contradictions(side, witnesses, landmarks)):
         raise refusal(item)
@@ -203,6 +212,8 @@ def refusal(item: Contradiction) -> PlanCheckError:
         return PlanCheckError("scan_direction_wrong")
     if item.detail == "guess":
         return PlanCheckError("side_only_guessed", side=str(item.side))
+    if item.detail == "mesh":
+        return PlanCheckError("mesh_lies_wrong", side=str(item.side))
     if item.detail == "turned":
         return PlanCheckError("leg_turned_round", side=str(item.side))
     names = {
@@ -252,6 +263,8 @@ def _contradictions(side: Side, known: SideWitnesses, landmarks: Landmarks | Non
         # a guess by position alone is not enough; the request may confirm it
         elif doubt.code == "side_uncertain" and known.requested is None and not known.tagged:
             found.append(Contradiction("handedness", (), side, resolvable=True, detail="guess"))
+    if side in known.misplaced:
+        found.append(Contradiction("position", (), side, resolvable=True, detail="mesh"))
     if known.legs and side not in known.legs:
         found.append(Contradiction("handedness", known.legs, side, resolvable=False, detail="bones"))
     if landmarks is not None:

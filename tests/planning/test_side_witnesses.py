@@ -12,7 +12,7 @@ import pytest
 from surgiplan_desktop.base.errors import PlanCheckError
 from surgiplan_desktop.base.spaces import Affine
 from surgiplan_desktop.model.anatomy import BoneId, BoneName, Side
-from surgiplan_desktop.model.case import Case, Intake, SegmentationRun, SideResolution
+from surgiplan_desktop.model.case import Case, ImportedBone, Intake, SegmentationRun, SideResolution
 from surgiplan_desktop.model.edits import resolve_side, set_intake, set_study
 from surgiplan_desktop.model.images import Volume
 from surgiplan_desktop.model.study import Finding, SeriesOrigin, Study, VolumeBlock
@@ -186,6 +186,17 @@ def test_one_of_two_legs_says_its_side_by_its_fibula(side: Side) -> None:
     items = {name: LandmarkEstimate(name, np.array(point, dtype=float), "auto") for name, point in points.items()}
     says = {item.kind: item.says for item in witnesses(case(bones=legs, request=None), side, Landmarks(side, items))}
     assert says["handedness"] == (side,)
+
+
+def test_an_imported_bone_that_lies_wrong_is_a_witness_of_position() -> None:
+    against = (Finding("mesh_middle_outside", "critical", (("bone", "tibia"), ("side", "right"))), Finding("mesh_turned", "note"))
+    bone = ImportedBone(TIBIA, "sha256:1", "sha256:2", "tibia.stl", "mm", "lps", findings=against)
+    of = Case(imported_bones=(bone,), intake=Intake(side=Side.RIGHT))
+    assert statements(of) == {"position:mesh": True}
+    with pytest.raises(PlanCheckError, match="mesh_lies_wrong"):
+        require_sides_agree(Side.RIGHT, witnesses_of(of), Landmarks(Side.RIGHT, {}))
+    assert open_contradictions(signed(of, "position:mesh"), Side.RIGHT) == ()
+    assert statements(replace(of, imported_bones=(replace(bone, findings=against[1:]),))) == {}
 
 
 def test_a_guess_needs_a_request() -> None:
