@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import struct
 import zlib
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from io import BytesIO
@@ -88,6 +89,7 @@ def copy_without_person(
     left_out: list[LeftOut] = []
     codes: dict[str, str] = {}
     numbers: dict[tuple[str, str], int] = {}
+    counts: Counter[Path] = Counter()
     unchecked = 0
     with Sources(path) as sources:
         for done, name in enumerate(sources.names):
@@ -102,7 +104,8 @@ def copy_without_person(
             number = numbers.setdefault((code, series), sum(1 for owner, _ in numbers if owner == code) + 1)
             place = Path(code) / f"S{number:03d}"
             (folder / place).mkdir(parents=True, exist_ok=True)
-            target = place / f"I{sum(1 for item in written if item.startswith(place.as_posix() + '/')) + 1:05d}.dcm"
+            counts[place] += 1
+            target = place / f"I{counts[place]:05d}.dcm"
             (folder / target).write_bytes(data)
             written.append(target.as_posix())
             unchecked += not checked
