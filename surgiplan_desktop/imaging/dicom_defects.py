@@ -20,6 +20,7 @@ from surgiplan_desktop.imaging.dicom_header import SliceHeader, read_header
 from surgiplan_desktop.imaging.dicom_pixels import PixelReader
 from surgiplan_desktop.imaging.dicom_write import decimal, derived_uid, save
 from surgiplan_desktop.imaging.encoding import SYNTAXES, put_pixels
+from surgiplan_desktop.imaging.repair_plan import RepairLimits
 from surgiplan_desktop.imaging.sources import Sources
 
 #: A fault needs this many slices to be planted between sound ones.
@@ -65,12 +66,24 @@ def _place(paths: list[Path]) -> int:
     return len(paths) // 4
 
 
+def _spacing_mm(paths: list[Path]) -> float:
+    positions = [np.array(pydicom.dcmread(path, stop_before_pixels=True).ImagePositionPatient, float) for path in paths[:2]]
+    return float(np.linalg.norm(positions[1] - positions[0]))
+
+
+def _after_a_hole(width_mm: float) -> Literal["repairable", "refused"]:
+    """Return the verdict on a series with a hole: a wider one than may be interpolated is refused."""
+    return "repairable" if width_mm <= RepairLimits().gap_mm else "refused"
+
+
 def _missing(paths: list[Path]) -> PlantedDefect:
-    first = _place(paths)
-    for path in paths[first : first + 2]:
+    first, spacing = _place(paths), _spacing_mm(paths)
+    count = 2 if 3.0 * spacing <= RepairLimits().gap_mm else 1
+    for path in paths[first : first + count]:
         path.unlink()
-    files = (paths[first - 1], paths[first + 2])
-    return PlantedDefect("missing", "repairable", ("missing_slices",), files, "two neighbouring slices are not there")
+    files = (paths[first - 1], paths[first + count])
+    note = f"{count} neighbouring slices are not there"
+    return PlantedDefect("missing", _after_a_hole((count + 1) * spacing), ("missing_slices",), files, note)
 
 
 def _duplicate(paths: list[Path]) -> PlantedDefect:
@@ -117,7 +130,8 @@ def _truncated(paths: list[Path]) -> PlantedDefect:
     header = _header(path)
     start = 0 if header.deflated else header.pixel_offset
     path.write_bytes(data[: start + int((len(data) - start) * _LEFT)])
-    return PlantedDefect("truncated", "repairable", ("truncated",), (path,), "one file ends in the middle of its pixels")
+    verdict = _after_a_hole(2.0 * _spacing_mm(paths))
+    return PlantedDefect("truncated", verdict, ("truncated",), (path,), "one file ends in the middle of its pixels")
 
 
 def _mixed(paths: list[Path]) -> PlantedDefect:

@@ -9,6 +9,7 @@ import pydicom
 import pytest
 
 from surgiplan_desktop.base.errors import UsageError
+from surgiplan_desktop.base.spaces import Affine
 from surgiplan_desktop.imaging.dicom_defects import DEFECTS, plant_defect
 from surgiplan_desktop.imaging.dicom_write import derived_uid, write_ct_series
 from surgiplan_desktop.imaging.encoding import SYNTAXES
@@ -108,6 +109,16 @@ def test_a_swapped_pair_is_really_swapped(tmp_path: Path) -> None:
     heights = [float(dataset.ImagePositionPatient[2]) for dataset in by_name]
     assert heights != sorted(heights)
     assert [dataset.InstanceNumber for dataset in by_name] == list(range(1, len(paths) + 1))
+
+
+@pytest.mark.parametrize(("spacing", "missing", "verdict"), [(2.0, 2, "repairable"), (3.0, 1, "repairable"), (4.5, 1, "refused")])
+def test_a_hole_is_planted_as_wide_as_may_be_mended(tmp_path: Path, spacing: float, missing: int, verdict: str) -> None:
+    given = spotted()
+    stretched = Affine.from_parts(given.affine.linear * [spacing / 2.0, 1.0, 1.0], given.affine.translation)
+    paths = write_ct_series(Volume(given.array, stretched), tmp_path)
+    planted = plant_defect(paths, "missing")
+    assert sum(not path.exists() for path in paths) == missing
+    assert planted.verdict == verdict == largest(tmp_path).verdict
 
 
 def test_too_few_slices_for_a_fault(tmp_path: Path) -> None:
