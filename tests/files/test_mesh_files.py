@@ -287,3 +287,16 @@ def test_repeated_vertices_are_joined(tmp_path: Path) -> None:
     lines += [f"f {n + 1} {n + 2} {n + 3}" for n in range(0, len(corners), 3)]
     (tmp_path / "a.obj").write_text("\n".join(lines))
     assert len(read_mesh(tmp_path / "a.obj").vertices) == 8
+
+
+@pytest.mark.parametrize("second", WRITERS)
+@pytest.mark.parametrize("first", WRITERS)
+def test_every_pair_of_formats_keeps_places_far_from_the_origin(tmp_path: Path, first: str, second: str) -> None:
+    turn = np.array([[0.36, 0.48, -0.8], [-0.8, 0.6, 0.0], [0.48, 0.64, 0.6]])
+    body = Mesh(box().vertices @ turn.T + [-310.1234, 220.5678, -1450.4321], BOX_FACES)
+    WRITERS[first](tmp_path / f"a{first}", body, "unit=mm space=LPS")
+    WRITERS[second](tmp_path / f"b{second}", read_mesh(tmp_path / f"a{first}"), "unit=mm space=LPS")
+    read = read_mesh(tmp_path / f"b{second}")
+    nearest = np.linalg.norm(read.vertices[:, None] - body.vertices[None], axis=2).min(axis=0)
+    assert nearest.max() < 1e-3
+    assert len(read.faces) == len(BOX_FACES)
