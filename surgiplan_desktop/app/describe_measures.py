@@ -59,6 +59,8 @@ def leg_data(landmarks: Landmarks, measures: Measures, texts: Texts) -> dict[str
         "side": landmarks.side.value,
         "landmarks": {item.id: _landmark_data(item, texts) for item in landmarks.items.values()},
         "measures": {item.id: _measure_data(item, texts) for item in measures.items.values()},
+        # half widths of the error by motion between blocks, of the measures that bear it; a measure keeps the contract's shape
+        "plus_minus": {item.id: item.plus_minus for item in measures.items.values() if item.plus_minus is not None},
         "findings": [
             {"code": finding.code, "severity": finding.severity, "text": texts.finding(finding)} for finding in measures.findings
         ],
@@ -86,7 +88,6 @@ def _measure_data(item: Measure, texts: Texts) -> dict[str, object]:
         "status": item.status,
         "reason": None if item.reason is None else texts.finding(item.reason),
         "sd": item.sd,
-        "plus_minus": item.plus_minus,
         "normal": None if item.normal is None else list(item.normal),
         "source": item.source,
     }

@@ -65,7 +65,9 @@ def report_content(
     ]
     right.append(_findings(found if guide is None else [*found, *guide.findings], texts))
     if quality is not None:
-        right.append(_scan_quality(quality, case, texts))
+        # beside a table of screws the left column is full
+        column = right if any(item.screws for item in implants) else left
+        column.append(_scan_quality(quality, case, texts))
     return ReportContent(
         title=texts.text("ui.report_title"),
         side=plan.side.value,

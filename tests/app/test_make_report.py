@@ -12,7 +12,7 @@ import pytest
 from surgiplan_desktop.app import make_report
 from surgiplan_desktop.app.make_report import write_report
 from surgiplan_desktop.base.errors import UsageError
-from surgiplan_desktop.files.report import Cell, Section, _fonts, _section_height, _wrapped
+from surgiplan_desktop.files.report import Cell, Section, _section_height, _wrapped, register_fonts
 from surgiplan_desktop.model.anatomy import Side
 from surgiplan_desktop.scene.snapshot import Pictures, probe_pictures, take_pictures
 from tests.helpers.guide_session import guide_session
@@ -81,7 +81,7 @@ def test_a_driver_that_dies_costs_the_pictures_only(monkeypatch: pytest.MonkeyPa
 
 
 def test_long_texts_are_wrapped_and_counted_in_height() -> None:
-    _fonts()
+    register_fonts()
     lines = _wrapped("Unterschenkelverlängerungsosteotomie " * 6, "DejaVuSans", 7.0, 90.0)
     assert len(lines) > 6
     short = Section("a", (), ((Cell("x"),),), (1.0,))

@@ -7,6 +7,7 @@ from types import MappingProxyType
 
 import pytest
 
+from surgiplan_desktop.app.describe_measures import leg_data, leg_lines
 from surgiplan_desktop.app.texts import load_texts
 from surgiplan_desktop.model.study import Finding
 from surgiplan_desktop.planning.axes import leg_frames
@@ -72,3 +73,17 @@ def test_other_reasons_stay_as_they_are() -> None:
     plain = measure_leg(golden_landmarks(), leg_frames(golden_landmarks())).items
     items = measured(HIP, KNEE, ANKLE).items
     assert {name: item.reason for name, item in items.items()} == {name: item.reason for name, item in plain.items()}
+
+
+def test_the_error_stands_beside_the_measures_in_words_and_data() -> None:
+    texts = load_texts("en", strict=True)
+    points = golden_landmarks()
+    data = leg_data(points, measured(HIP, KNEE, ANKLE), texts)
+    errors = data["plus_minus"]
+    assert isinstance(errors, dict)
+    assert errors["hka"] == 1.0
+    assert "jlca" not in errors
+    lines = list(leg_lines(points, measured(HIP, KNEE, ANKLE), texts))
+    (hka,) = [line for line in lines if line.split()[:1] == ["HKA"] and "deviation" not in line]
+    assert "± 1.0" in hka
+    assert leg_data(points, measured((-420.0, 470.0)), texts)["plus_minus"] == {}
