@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import math
 import os
 import struct
 import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date
-from typing import Any, BinaryIO, Final, Literal, TypeVar
+from typing import BinaryIO, Final, Literal, TypeVar
 
 import pydicom
 from pydicom import config
@@ -17,36 +16,20 @@ from pydicom.errors import BytesLengthException, InvalidDicomError
 from pydicom.tag import Tag
 from pydicom.uid import UID, DeflatedExplicitVRLittleEndian, ExplicitVRBigEndian, ImplicitVRLittleEndian
 
+from surgiplan_desktop.imaging import dicom_values as tags
 from surgiplan_desktop.imaging.deflated import inflated, is_deflated
+from surgiplan_desktop.imaging.dicom_values import Triple
 from surgiplan_desktop.imaging.identity import decoded_name, patient_digest, without_person
 from surgiplan_desktop.imaging.jpeg_headers import irreversible_jpeg_2000
 
 #: The rescale type of images whose values have no rescale and cannot be Hounsfield units as they are: air would be negative.
 UNSCALED: Final = "UNSCALED"
-Triple = tuple[float, float, float]
 _T = TypeVar("_T")
 RejectReason = Literal["not_dicom", "truncated", "no_image", "unreadable", "missing", "unsafe", "archive"]
 
-#: What images of one series may differ in when they show the same place twice: acquisitions, phases, energies, echoes.
-_SPLITTERS: Final = (
-    "AcquisitionNumber", "TemporalPositionIdentifier", "NominalPercentageOfCardiacPhase", "KVP", "EchoTime", "FilterType",
-    "ContrastBolusAgent", "ReconstructionDiameter",
-)  # fmt: skip
-
-_KEYWORDS: Final = (
-    "SOPClassUID", "SOPInstanceUID", "SeriesInstanceUID", "StudyInstanceUID", "FrameOfReferenceUID", "Modality", "ImageType",
-    "SeriesDescription", "PatientID", "PatientName", "PatientBirthDate", "Laterality", "ImageLaterality", "PatientPosition",
-    "ConvolutionKernel", "SliceThickness", "AcquisitionDate", "AcquisitionTime", "SeriesDate", "SeriesTime", "StudyDate",
-    "SeriesNumber", "ImagePositionPatient", "ImageOrientationPatient", "PixelSpacing", "Rows", "Columns", "NumberOfFrames",
-    "SamplesPerPixel", "PhotometricInterpretation", "BitsAllocated", "BitsStored", "PixelRepresentation", "RescaleSlope",
-    "RescaleIntercept", "RescaleType", "PixelPaddingValue", "PixelPaddingRangeLimit", "HighBit", "LossyImageCompression",
-    "SpecificCharacterSet", "SharedFunctionalGroupsSequence", "PerFrameFunctionalGroupsSequence",
-    "InstanceNumber", "PatientAge", "BodyPartExamined", "BurnedInAnnotation", *_SPLITTERS,
-)  # fmt: skip
-_TAG_OF: Final = {keyword: Tag(keyword) for keyword in _KEYWORDS}
 #: How much of a file's beginning tells whether it is DICOM, and whether it is deflated.
 _START: Final = 2048
-_TAGS: Final = [*_TAG_OF.values(), Tag("DirectoryRecordSequence")]
+_TAGS: Final = [*tags.TAG_OF.values(), Tag("DirectoryRecordSequence")]
 
 #: What pydicom raises for bytes that are no sound dataset (tried with thousands of random mutations).
 _BROKEN: Final = (
@@ -185,84 +168,84 @@ def _header_of(
 ) -> SliceHeader | Rejected:
     meta = getattr(dataset, "file_meta", None)
     syntax = syntax_on_disk or str(getattr(meta, "TransferSyntaxUID", "") or ImplicitVRLittleEndian)
-    modality = _text(dataset, "Modality").upper()
+    modality = tags.text(dataset, "Modality").upper()
     order = ">" if syntax == ExplicitVRBigEndian else "<"
-    rows, columns = _short(dataset, "Rows", order, 0), _short(dataset, "Columns", order, 0)
+    rows, columns = tags.short(dataset, "Rows", order, 0), tags.short(dataset, "Columns", order, 0)
     offset, length = _pixel_data(stream, size, syntax)
     if rows < 1 or columns < 1 or length is None:
         # Every whole file says what it is; an image says its size before its pixels.
-        kind = _text(dataset, "SOPClassUID")
+        kind = tags.text(dataset, "SOPClassUID")
         is_cut = rows > 0 or not kind or "Image Storage" in UID(kind).name
         return Rejected(name, "truncated" if is_cut else "no_image")
-    frames, samples = max(_whole(dataset, "NumberOfFrames", 1), 1), _short(dataset, "SamplesPerPixel", order, 1)
-    bits = _short(dataset, "BitsAllocated", order, 16)
-    signed = _short(dataset, "PixelRepresentation", order, 0) == 1
+    frames, samples = max(tags.whole(dataset, "NumberOfFrames", 1), 1), tags.short(dataset, "SamplesPerPixel", order, 1)
+    bits = tags.short(dataset, "BitsAllocated", order, 16)
+    signed = tags.short(dataset, "PixelRepresentation", order, 0) == 1
     name_of_patient = _patient_name(dataset)
     wanted = (rows * columns * samples * frames * bits + 7) // 8
     short = length >= 0 and (length < wanted or offset + length > size)
     short = short or (wanted > _LARGE_BYTES and wanted > _MOST_COMPRESSION * (size - offset))
     return SliceHeader(
         name=name,
-        sop_uid=_text(dataset, "SOPInstanceUID"),
-        series_uid=_text(dataset, "SeriesInstanceUID"),
-        study_uid=_text(dataset, "StudyInstanceUID"),
-        frame_uid=_text(dataset, "FrameOfReferenceUID"),
-        patient=patient_digest(_text(dataset, "PatientID"), name_of_patient, _text(dataset, "PatientBirthDate")),
-        sop_class=_text(dataset, "SOPClassUID"),
+        sop_uid=tags.text(dataset, "SOPInstanceUID"),
+        series_uid=tags.text(dataset, "SeriesInstanceUID"),
+        study_uid=tags.text(dataset, "StudyInstanceUID"),
+        frame_uid=tags.text(dataset, "FrameOfReferenceUID"),
+        patient=patient_digest(tags.text(dataset, "PatientID"), name_of_patient, tags.text(dataset, "PatientBirthDate")),
+        sop_class=tags.text(dataset, "SOPClassUID"),
         modality=modality,
-        image_type=tuple(str(value).upper() for value in _values(dataset, "ImageType")),
+        image_type=tuple(str(value).upper() for value in tags.values(dataset, "ImageType")),
         description=without_person(
-            str(dataset.get("SeriesDescription") or "").strip(" \0"), name_of_patient, _text(dataset, "PatientID")
+            str(dataset.get("SeriesDescription") or "").strip(" \0"), name_of_patient, tags.text(dataset, "PatientID")
         ),
-        series_number=_whole(dataset, "SeriesNumber", 0),
+        series_number=tags.whole(dataset, "SeriesNumber", 0),
         transfer_syntax=syntax,
-        kernel="/".join(str(value) for value in _values(dataset, "ConvolutionKernel")),
-        thickness_mm=_number(dataset, "SliceThickness"),
-        laterality=(_text(dataset, "ImageLaterality") or _text(dataset, "Laterality")).upper(),
-        patient_position=_text(dataset, "PatientPosition"),
+        kernel="/".join(str(value) for value in tags.values(dataset, "ConvolutionKernel")),
+        thickness_mm=tags.number(dataset, "SliceThickness"),
+        laterality=(tags.text(dataset, "ImageLaterality") or tags.text(dataset, "Laterality")).upper(),
+        patient_position=tags.text(dataset, "PatientPosition"),
         acquired=_acquired(dataset),
         rows=rows,
         columns=columns,
         frames=frames,
         samples=samples,
-        photometric=_text(dataset, "PhotometricInterpretation"),
+        photometric=tags.text(dataset, "PhotometricInterpretation"),
         bits_allocated=bits,
-        bits_stored=_short(dataset, "BitsStored", order, bits),
+        bits_stored=tags.short(dataset, "BitsStored", order, bits),
         signed=signed,
         slope=_rescale(dataset, "RescaleSlope", 1.0),
         intercept=_rescale(dataset, "RescaleIntercept", 0.0),
-        padded=_TAG_OF["PixelPaddingValue"] in dataset,
-        lossy=_text(dataset, "LossyImageCompression") == "01" or _is_lossy(stream, offset, syntax),
-        position=_triple(dataset, "ImagePositionPatient"),
-        orientation=_numbers(dataset, "ImageOrientationPatient", 6),
-        pixel_spacing=_pair(dataset, "PixelSpacing"),
+        padded=tags.TAG_OF["PixelPaddingValue"] in dataset,
+        lossy=tags.text(dataset, "LossyImageCompression") == "01" or _is_lossy(stream, offset, syntax),
+        position=tags.triple(dataset, "ImagePositionPatient"),
+        orientation=tags.numbers(dataset, "ImageOrientationPatient", 6),
+        pixel_spacing=tags.pair(dataset, "PixelSpacing"),
         pixel_offset=offset,
         truncated=short or length == _CUT_FRAGMENTS,
         encapsulated=length < 0,
-        high_bit=_short(dataset, "HighBit", order, -1),
+        high_bit=tags.short(dataset, "HighBit", order, -1),
         padding=_padding(dataset, order, signed),
         rescale_type=_rescale_type(dataset, signed),
         file_frames=frames,
-        instance=_whole(dataset, "InstanceNumber", 0),
-        splitters=tuple(_text(dataset, keyword) for keyword in _SPLITTERS),
+        instance=tags.whole(dataset, "InstanceNumber", 0),
+        splitters=tuple(tags.text(dataset, keyword) for keyword in tags.SPLITTERS),
         age_years=_age_years(dataset),
-        body_part=_text(dataset, "BodyPartExamined").upper(),
-        burned_in=_text(dataset, "BurnedInAnnotation").upper() == "YES",
-        rescaled=any(_values(dataset, keyword) for keyword in ("RescaleSlope", "RescaleIntercept")),
+        body_part=tags.text(dataset, "BodyPartExamined").upper(),
+        burned_in=tags.text(dataset, "BurnedInAnnotation").upper() == "YES",
+        rescaled=any(tags.values(dataset, keyword) for keyword in ("RescaleSlope", "RescaleIntercept")),
     )
 
 
 def _patient_name(dataset: pydicom.Dataset) -> str:
-    raw = _raw(dataset, "PatientName")
-    character_sets = "\\".join(map(str, _values(dataset, "SpecificCharacterSet")))
+    raw = tags.raw(dataset, "PatientName")
+    character_sets = "\\".join(map(str, tags.values(dataset, "SpecificCharacterSet")))
     return decoded_name(raw, character_sets) if isinstance(raw, bytes) else str(raw or "")
 
 
 def _rescale(dataset: pydicom.Dataset, keyword: str, default: float) -> float:
     """Return slope or intercept; ValueError for one that is there and no number: a guess would be wrong by hundreds of HU."""
-    if not any(str(value).strip() for value in _values(dataset, keyword)):
+    if not any(str(value).strip() for value in tags.values(dataset, keyword)):
         return default
-    number = _number(dataset, keyword)
+    number = tags.number(dataset, keyword)
     if number is None or (keyword == "RescaleSlope" and number == 0.0):
         raise ValueError(f"{keyword} is no number to go by")
     return number
@@ -327,78 +310,18 @@ def _walk_fragments(stream: BinaryIO, offset: int, size: int) -> int:
             return _CUT_FRAGMENTS
 
 
-def _raw(dataset: pydicom.Dataset, keyword: str) -> bytes | Any:
-    """Return an element's bytes as they stand in the file: decoding each through pydicom costs three times the whole scan."""
-    tag = _TAG_OF[keyword]
-    return dataset.get_item(tag).value if tag in dataset else None
-
-
-def _values(dataset: pydicom.Dataset, keyword: str) -> list[Any]:
-    value = _raw(dataset, keyword)
-    if isinstance(value, bytes):
-        return [part.strip(" \0") for part in value.decode("latin-1").split("\\")] if value else []
-    if value is None or value == "":
-        return []
-    return list(value) if isinstance(value, (list, pydicom.multival.MultiValue)) else [value]
-
-
-def _text(dataset: pydicom.Dataset, keyword: str) -> str:
-    values = _values(dataset, keyword)
-    return str(values[0]) if values else ""
-
-
-def _numbers(dataset: pydicom.Dataset, keyword: str, count: int) -> tuple[float, ...] | None:
-    try:
-        numbers = tuple(float(value) for value in _values(dataset, keyword))
-    except (ValueError, TypeError, OverflowError):
-        return None
-    return numbers if len(numbers) == count and all(map(math.isfinite, numbers)) else None
-
-
-def _number(dataset: pydicom.Dataset, keyword: str) -> float | None:
-    numbers = _numbers(dataset, keyword, 1)
-    return numbers[0] if numbers else None
-
-
-def _short(dataset: pydicom.Dataset, keyword: str, order: str, default: int) -> int:
-    """Return an unsigned 16-bit number (VR US)."""
-    value = _raw(dataset, keyword)
-    if isinstance(value, bytes):
-        return struct.unpack(f"{order}H", value[:2])[0] if len(value) >= 2 else default
-    return value if isinstance(value, int) else default
-
-
-def _pair(dataset: pydicom.Dataset, keyword: str) -> tuple[float, float] | None:
-    numbers = _numbers(dataset, keyword, 2)
-    return (numbers[0], numbers[1]) if numbers else None
-
-
-def _triple(dataset: pydicom.Dataset, keyword: str) -> Triple | None:
-    numbers = _numbers(dataset, keyword, 3)
-    return (numbers[0], numbers[1], numbers[2]) if numbers else None
-
-
-def _whole(dataset: pydicom.Dataset, keyword: str, default: int) -> int:
-    number = _number(dataset, keyword)
-    return default if number is None else int(number)
-
-
 def _rescale_type(dataset: pydicom.Dataset, signed: bool) -> str:
     """Return the unit of the values after the rescale; :data:`UNSCALED` where values that cannot be negative have no rescale."""
-    told = _text(dataset, "RescaleType").upper()
-    scaled = _number(dataset, "RescaleIntercept") is not None or signed
-    return told or ("" if scaled or "LOCALIZER" in _text_of_all(dataset, "ImageType") else UNSCALED)
-
-
-def _text_of_all(dataset: pydicom.Dataset, keyword: str) -> str:
-    return "\\".join(str(value).upper() for value in _values(dataset, keyword))
+    told = tags.text(dataset, "RescaleType").upper()
+    scaled = tags.number(dataset, "RescaleIntercept") is not None or signed
+    return told or ("" if scaled or "LOCALIZER" in tags.text_of_all(dataset, "ImageType") else UNSCALED)
 
 
 def _padding(dataset: pydicom.Dataset, order: str, signed: bool) -> tuple[int, int] | None:
     """Return lowest and highest stored value that stand for no image (PS3.3 C.7.5.1.1.2): one value, or up to the range limit."""
     values = []
     for keyword in ("PixelPaddingValue", "PixelPaddingRangeLimit"):
-        value = _raw(dataset, keyword)
+        value = tags.raw(dataset, keyword)
         if isinstance(value, bytes) and len(value) >= 2:
             # Scanners write it as US or SS whatever the pixels are; the pixels' own sign is what counts.
             values.append(struct.unpack(f"{order}{'h' if signed else 'H'}", value[:2])[0])
@@ -408,8 +331,8 @@ def _padding(dataset: pydicom.Dataset, order: str, signed: bool) -> tuple[int, i
 
 
 def _acquired(dataset: pydicom.Dataset) -> str:
-    day = _text(dataset, "AcquisitionDate") or _text(dataset, "SeriesDate") or _text(dataset, "StudyDate")
-    time = _text(dataset, "AcquisitionTime") or _text(dataset, "SeriesTime")
+    day = tags.text(dataset, "AcquisitionDate") or tags.text(dataset, "SeriesDate") or tags.text(dataset, "StudyDate")
+    time = tags.text(dataset, "AcquisitionTime") or tags.text(dataset, "SeriesTime")
     return f"{day}T{time[:6]}" if day and time else day
 
 
@@ -418,14 +341,14 @@ _YEARS_OF_UNIT: Final = {"Y": 1.0, "M": 1 / 12, "W": 7 / 365.25, "D": 1 / 365.25
 
 def _age_years(dataset: pydicom.Dataset) -> float | None:
     """Return the age at the acquisition in years: from the birth date, else from the age tag (DICOM PS3.5 6.2, AS)."""
-    born, taken = _text(dataset, "PatientBirthDate"), _acquired(dataset)[:8]
+    born, taken = tags.text(dataset, "PatientBirthDate"), _acquired(dataset)[:8]
     try:
         days = (date(int(taken[:4]), int(taken[4:6]), int(taken[6:8])) - date(int(born[:4]), int(born[4:6]), int(born[6:8]))).days
     except ValueError:
         days = -1
     if 0 < days <= 130 * 366:
         return round(days / 365.25, 2)
-    told = _text(dataset, "PatientAge").upper()
+    told = tags.text(dataset, "PatientAge").upper()
     if len(told) < 2 or told[-1] not in _YEARS_OF_UNIT or not told[:-1].isdigit():
         return None
     return round(int(told[:-1]) * _YEARS_OF_UNIT[told[-1]], 2)
