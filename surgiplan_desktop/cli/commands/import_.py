@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import argparse
+from datetime import date
 from itertools import product
 from pathlib import Path
 
 import numpy as np
 
+from surgiplan_desktop.app.describe_quality import quality_data, quality_lines
 from surgiplan_desktop.app.describe_scan import repaired_words
 from surgiplan_desktop.app.import_study import LoadedStudy, import_study
 from surgiplan_desktop.app.texts import Texts
@@ -20,6 +22,7 @@ from surgiplan_desktop.imaging.films import film_at
 from surgiplan_desktop.model.anatomy import Side
 from surgiplan_desktop.model.case import Intake
 from surgiplan_desktop.model.study import VolumeBlock
+from surgiplan_desktop.planning.graph import scan_quality_key
 
 
 def _add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -36,6 +39,9 @@ def _add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--accept-repair", action="store_true", help="consent to the repairs that scan proposes")
     parser.add_argument("--side", choices=[side.value for side in Side], help="the side to be operated, from the request")
     parser.add_argument("--procedure", metavar="NAME", help="the operation, from the request")
+    parser.add_argument(
+        "--operation-date", metavar="YYYY-MM-DD", type=_day, help="from the request; the scan must not be too old on that day"
+    )
     parser.add_argument(
         "--keep-identifiers", action="store_true", help="keep name, ID and date of birth in the case (default: a code alone)"
     )
@@ -56,11 +62,21 @@ def _run(arguments: argparse.Namespace, console: Console) -> Outcome:
             arguments.path,
             series=uids,
             accept_repair=arguments.accept_repair,
-            intake=Intake(side=side, procedure=arguments.procedure),
+            intake=Intake(side=side, procedure=arguments.procedure, operation_date=arguments.operation_date),
             keep_identifiers=arguments.keep_identifiers,
             progress=console,
         )
-    return Outcome(_data(loaded, output, side, console.texts), _lines(loaded, console.texts))
+        quality = session.require(scan_quality_key())[0]
+    data = {**_data(loaded, output, side, console.texts), "scan_quality": quality_data(quality, console.texts)}
+    return Outcome(data, (*_lines(loaded, console.texts), *quality_lines(quality, console.texts)))
+
+
+def _day(text: str) -> str:
+    """An ISO day as typed; argparse tells what is none."""
+    try:
+        return date.fromisoformat(text).isoformat()
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(f"{text!r} is no day such as 2026-03-31") from error
 
 
 def _data(loaded: LoadedStudy, output: Path, side: Side | None, texts: Texts) -> dict[str, object]:
