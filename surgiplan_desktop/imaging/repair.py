@@ -13,6 +13,7 @@ from typing import Final
 import numpy as np
 
 from surgiplan_desktop.base.arrays import frozen
+from surgiplan_desktop.base.errors import InputDataError
 from surgiplan_desktop.base.progress import SILENT, Progress
 from surgiplan_desktop.imaging.dicom_blocks import BlockPlan
 from surgiplan_desktop.imaging.dicom_read import read_block, read_slice
@@ -53,7 +54,7 @@ def read_repaired(
     Raises
     ------
     InputDataError
-        A file cannot be read; the error names it.
+        A file cannot be read; the error names it. ``image_too_large`` where memory cannot hold the volume.
     ValueError
         The block has a defect to whose repair nobody consented.
     """
@@ -65,7 +66,11 @@ def read_repaired(
     if not kinds <= {repair.kind for repair in repairs}:
         raise ValueError(f"no consent to repair {kinds}")
     grid = repaired_grid(ladder)
-    voxels, error = resample_slices(lambda index: read_slice(sources, plan.slices[index]), grid, progress=progress)
+    try:
+        voxels, error = resample_slices(lambda index: read_slice(sources, plan.slices[index]), grid, progress=progress)
+    except MemoryError as shortage:
+        name = sources.full_name(plan.slices[0].name)
+        raise InputDataError("image_too_large", file=name, columns=grid.shape[2], rows=grid.shape[1]) from shortage
     done = [*left_out, *(_done(kind, ladder, grid, error) for kind in sorted(kinds))]
     return Volume(frozen(voxels), grid.affine), tuple(done)
 

@@ -80,6 +80,24 @@ def test_import_writes_a_case_that_opens_again(ct: Path, tmp_path: Path, capsys:
     assert answer(capsys, "import", ct, "-o", case, "--force")[0] == 0
 
 
+def test_a_repair_is_described_then_done_with_consent_only(ct: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    sorted(ct.iterdir())[4].unlink()
+    case = tmp_path / "case.surgiplan"
+    _, data, _ = answer(capsys, "scan", ct)
+    (series,) = data["series"]
+    assert (series["verdict"], series["repairs"][0]["kind"]) == ("repairable", "missing_slices")
+    assert len(series["repairs"][0]["files"]) == 2
+    assert run(["scan", str(ct)]) == 0
+    assert "with --accept-repair" in capsys.readouterr().out
+    code, data, _ = answer(capsys, "import", ct, "-o", case)
+    assert (code, data["error"]["id"], case.exists()) == (3, "refused_missing_slices", False)
+    code, data, _ = answer(capsys, "import", ct, "-o", case, "--accept-repair")
+    assert (code, data["blocks"][0]["slices"]) == (0, 10)
+    assert [(item["kind"], item["stretches"]) for item in data["blocks"][0]["repairs"]] == [("missing_slices", [[4, 4]])]
+    assert data["findings"][0]["code"] == "missing_slices"
+    assert data["findings"][0]["severity"] == "warn"
+
+
 def test_two_patients_end_with_the_list(ct: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     for path in sorted(ct.iterdir())[:5]:
         dataset = pydicom.dcmread(path)
