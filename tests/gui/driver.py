@@ -6,7 +6,6 @@ import json
 import os
 import shutil
 import signal
-import struct
 import subprocess
 import sys
 import time
@@ -15,10 +14,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-import numpy as np
-from PIL import Image
+from PIL import ImageGrab
 
-NEEDED = ("Xvfb", "openbox", "xdotool", "xwd")
+NEEDED = ("Xvfb", "openbox", "xdotool")
 
 
 def missing_programs() -> list[str]:
@@ -47,12 +45,7 @@ class Screen:
     def picture(self, path: Path) -> None:
         """Write a picture of the root window."""
         path.parent.mkdir(parents=True, exist_ok=True)
-        dump = subprocess.run(["xwd", "-root", "-silent"], env=self.environment, check=True, capture_output=True).stdout
-        # X window dump: big-endian header of 25 words, a colour table of 12 bytes an entry, then rows of B, G, R (and unused)
-        head = struct.unpack(">25I", dump[:100])
-        wide, high, each, row_bytes, start = head[4], head[5], head[11] // 8, head[12], head[0] + 12 * head[19]
-        rows = np.frombuffer(dump, np.uint8, high * row_bytes, start).reshape(high, row_bytes)
-        Image.fromarray(rows[:, : each * wide].reshape(high, wide, each)[:, :, 2::-1].copy()).save(path)
+        ImageGrab.grab(xdisplay=self.display).save(path)
 
     def tool(self, *arguments: object) -> None:
         """Send events with xdotool."""

@@ -110,6 +110,7 @@ class FilmForm(QWidget):
             self._kinds[kind] = made
         self._content.addLayout(row)
         self._known = NumberField("film_known", word("film_known"), "mm", 1.0, 1500.0, 1.0, 1, self._stage.theme)
+        self._known.caption.setFixedWidth(84)
         self._known.show_value(_BALL_MM)
         self._known.setEnabled(False)
         self._content.addWidget(self._known)

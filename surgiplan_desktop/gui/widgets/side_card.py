@@ -52,7 +52,8 @@ class SideCard(QWidget):
             return ()
         heard = hear_witnesses(self._bridge, side)
         texts = self._bridge.texts
-        rows = [f"{name}: {says} ({state})" for name, says, state in hearing_rows(heard, texts)]
+        quiet = self._bridge.word("side_state_quiet")
+        rows = [f"{name}: {says} ({state})" for name, says, state in hearing_rows(heard, texts) if state != quiet]
         way = "side_way_study" if self._step == "study" else "side_way_elsewhere"
         about = self._bridge.word("side_work_on", side=self._bridge.word(f"side_word_{side}"))
         return about, *rows, texts.text(f"ui.side_diagnosis_{heard.diagnosis}"), self._bridge.word(way)
