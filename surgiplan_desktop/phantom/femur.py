@@ -22,6 +22,8 @@ _LATERAL = np.array([1.0, 0.0, 0.0])
 _ANTERIOR = np.array([0.0, 1.0, 0.0])
 #: Axis (anterior, up) and radius of the roll on which the groove of the trochlea lies, in the block frame.
 TROCHLEA = (3.0, 13.0, 25.5)
+#: Inside the bone near the distal and the posterior contact points, medial and lateral (unit size, block frame).
+_CONTACT_STARTS = ((-22.6, 0.5, -15.0), (23.6, 2.5, -15.0), (-25.0, -25.0, 0.0), (24.6, -25.0, 0.0))
 #: Middle of the dent behind and below the medial epicondyle (the sulcus of the surgical epicondylar axis).
 _SULCUS = np.array([-50.0, -11.0, -2.0])
 _SULCUS_RADIUS_MM = 12.0
@@ -309,18 +311,18 @@ def _seat_block(distal: DistalFemur, mldfa_deg: float) -> tuple[FloatArray, Floa
     k = distal.scale
     tilt, twist = np.radians(90.0 - mldfa_deg), 0.0
     axes = np.eye(3)
+    contacts: tuple[FloatArray, ...] = ()
     for _ in range(12):
         # F's directions as rows in the block: turn about the anterior axis by the tilt, then about the vertical by the twist.
         turn = np.array([[np.cos(tilt), 0, -np.sin(tilt)], [0, 1, 0], [np.sin(tilt), 0, np.cos(tilt)]])
         spin = np.array([[np.cos(twist), -np.sin(twist), 0], [np.sin(twist), np.cos(twist), 0], [0, 0, 1]])
         axes = turn @ spin
         lateral, anterior, up = axes[0], axes[1], axes[2]
-        medial_low, lateral_low = bitangent(
-            distal, k * np.array([-22.6, 0.5, -15.0]), k * np.array([23.6, 2.5, -15.0]), -up, lateral
-        )
-        medial_back, lateral_back = bitangent(
-            distal, k * np.array([-25.0, -25.0, 0.0]), k * np.array([24.6, -25.0, 0.0]), -anterior, lateral
-        )
+        near = bool(contacts)
+        starts = contacts or tuple(k * np.array(start) for start in _CONTACT_STARTS)
+        medial_low, lateral_low = bitangent(distal, starts[0], starts[1], -up, lateral, near=near)
+        medial_back, lateral_back = bitangent(distal, starts[2], starts[3], -anterior, lateral, near=near)
+        contacts = (medial_low, lateral_low, medial_back, lateral_back)
         line, back = axes @ (lateral_low - medial_low), axes @ (lateral_back - medial_back)
         tilt_error = np.arctan2(line[2], line[0]) - np.radians(90.0 - mldfa_deg)
         twist_error = np.arctan2(back[1], back[0])

@@ -22,7 +22,7 @@ from surgiplan_desktop.phantom.variation import Variation
 #: Distance of the path from the trochlea's axis and the ends of the path (unit size), mm.
 _PATH_RADIUS_MM: Final = 37.0
 _PATH: Final = (-45.0, 55.0)
-_TOLERANCE_MM: Final = 1e-5
+_TOLERANCE_MM: Final = 1e-4
 
 
 def patella_on_path(femur: Femur, scale: float, height: float, along: float) -> Patella:
@@ -50,14 +50,14 @@ def articular_inferior(patella: Patella) -> FloatArray:
     On the rim both fields are equal and the rounded edge between them is the surface, so each is a sixth of its width below zero.
     """
     level = -PATELLA_EDGE_MM / 6.0
-    columns = np.linspace(-9.0, 9.0, 13)
+    columns = np.linspace(-9.0, 9.0, 10)
     k, axes = patella.scale, patella.axes
-    start = np.tile(np.array([0.0, -8.0, -12.0]), (len(columns), 1))
+    start = rough = np.tile(np.array([0.0, -8.0, -12.0]), (len(columns), 1))
     best = start[0]
-    for _ in range(3):
+    for _ in range(6):
         own = start.copy()
         own[:, 0] = columns
-        for _ in range(12):
+        for _ in range(12 if start is rough else 5):
             moves = np.array([[0.0, 0.0, 0.0], [0.0, 1e-3, 0.0], [0.0, 0.0, 1e-3]])
             points = (own[None] + moves[:, None]).reshape(-1, 3) @ axes.T * k + patella.centre
             body = (patella.body(points) - level).reshape(3, -1)
@@ -75,7 +75,7 @@ def articular_inferior(patella: Patella) -> FloatArray:
             raise ValueError("the patella has no articular face here")
         lowest = int(np.argmin(np.where(met, own[:, 2], np.inf)))
         best = own[lowest]
-        columns = best[0] + (columns - columns.mean()) * 0.2
+        columns = best[0] + (columns - columns.mean()) * 0.25
         start = np.tile(best, (len(columns), 1))
     result: FloatArray = best @ axes.T * k + patella.centre
     return result
@@ -130,6 +130,8 @@ def _root(function: Callable[[float], float], start: float, slope: float, parame
         if abs(value) < _TOLERANCE_MM * abs(slope):
             return at
         step = float(np.clip(-value / slope, -8.0, 8.0))
+        if abs(step) < _TOLERANCE_MM:
+            return at
         following = at + step
         if not _PATH[0] < following < _PATH[1]:
             break

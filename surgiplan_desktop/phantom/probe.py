@@ -13,6 +13,7 @@ from surgiplan_desktop.phantom.fields import Field, gradient
 _SMALLEST_WINDOW_MM: Final = 0.06
 #: Steps of the differences in :func:`refined_extreme`.
 _STENCIL_MM: Final = 2e-3
+_CREASE_STEP_MM: Final = 2e-3
 _STENCIL: Final = _STENCIL_MM * np.array(
     [
         [0, 0, 0], [1, 0, 0], [0, 1, 0], [0, 0, 1], [-1, 0, 0], [0, -1, 0], [0, 0, -1],
@@ -50,13 +51,13 @@ def heights_along(field: Field, starts: FloatArray, direction: FloatArray, reach
     return np.where(found, position, np.nan)
 
 
-def refined_extreme(field: Field, start: FloatArray, direction: FloatArray, reach_mm: float = 1.5) -> FloatArray | None:
+def refined_extreme(field: Field, start: FloatArray, direction: FloatArray, reach_mm: float = 6.0) -> FloatArray | None:
     """The point near ``start`` where the surface lies furthest along ``direction``, by Newton steps; None when they lead nowhere.
 
     Solves ``direction = m * gradient`` together with ``field = 0``; derivatives by central differences in one evaluation each.
     """
     axis = unit(direction)
-    point, multiplier = np.asarray(start, dtype=np.float64), 0.0
+    point, multiplier, last = np.asarray(start, dtype=np.float64), 0.0, np.inf
     for step in range(12):
         values = field(point + _STENCIL)
         value = float(values[0])
@@ -76,14 +77,16 @@ def refined_extreme(field: Field, start: FloatArray, direction: FloatArray, reac
         except np.linalg.LinAlgError:
             return None
         length = float(np.linalg.norm(move[:3]))
-        point = point + move[:3] * min(1.0, 0.7 / max(length, 1e-12))
+        point = point + move[:3] * min(1.0, 1.5 / max(length, 1e-12))
         multiplier += float(move[3])
         if not np.isfinite(length) or np.linalg.norm(point - start) > reach_mm or multiplier <= 0.0:
             return None
-        if length < 1e-7:
+        # Tables of sections make creases of a tiny angle, over which the steps would go to and fro for ever.
+        if length < 1e-6 or (length < _CREASE_STEP_MM and length > 0.5 * last):
             # A peak, not a saddle or a hollow: the surface bends away from the direction on every tangent.
             tangent = np.linalg.svd(slope[None])[2][1:]
             return point if np.linalg.eigvalsh(tangent @ hessian @ tangent.T).min() > 0.0 else None
+        last = length
     return None
 
 
@@ -107,7 +110,7 @@ def extreme_point(
         best = int(np.nanargmax(heights))
         if window < 4.0:
             # Close enough for Newton steps; where they fail the search goes on.
-            refined = refined_extreme(field, points[best] + heights[best] * axis, axis, 1.5 * window)
+            refined = refined_extreme(field, points[best] + heights[best] * axis, axis)
             if refined is not None:
                 return refined
         move = np.array([u[best], v[best]])
@@ -153,21 +156,22 @@ def saddle_below(field: Field, start: FloatArray, up: FloatArray, lateral: Float
 
 
 def bitangent(
-    field: Field, first: FloatArray, second: FloatArray, outward: FloatArray, lateral: FloatArray
+    field: Field, first: FloatArray, second: FloatArray, outward: FloatArray, lateral: FloatArray, *, near: bool = False
 ) -> tuple[FloatArray, FloatArray]:
     """Contact points of the line that touches two bulges from outside, in the projection along ``outward x lateral``.
 
     ``first`` is the medial start, ``second`` the lateral one; ``lateral`` and ``outward`` span the plane of projection.
+    With ``near`` the starts are contact points of a line that lies nearly so.
     """
     direction = unit(outward)
-    window, reach = 6.0, 30.0
+    window, reach = (1.0, 4.0) if near else (6.0, 30.0)
     for _ in range(8):
         first, second = (_contact(field, point, direction, window, reach) for point in (first, second))
         window, reach = 1.0, 4.0
         line = second - first
         slope = (line @ outward) / (line @ lateral)
         turned = unit(outward - slope * lateral)
-        if np.abs(turned - direction).max() < 1e-8:
+        if np.abs(turned - direction).max() < 1e-7:
             break
         direction = turned
     return first, second

@@ -30,30 +30,30 @@ def joint_margins(fibula: Fibula, across: FloatArray) -> tuple[FloatArray, Float
 def _furthest(tibia: Field, fibula: Field, band: FloatArray, direction: FloatArray) -> FloatArray:
     """Point of the band that lies furthest along a direction, by ever finer patches of the tibia around the best so far."""
     best = band[int(np.argmax(band @ direction))]
-    steps = np.linspace(-1.0, 1.0, 9)
+    steps = np.linspace(-1.0, 1.0, 7)
     u, v = (item.ravel() for item in np.meshgrid(steps, steps))
     radius = 1.5
-    for _ in range(8):
+    for _ in range(7):
         normal = gradient(tibia, best[None])[0]
         first = np.cross(normal, direction)
         first /= max(float(np.linalg.norm(first)), 1e-9)
         second = np.cross(normal, first) / float(np.linalg.norm(normal))
-        patch = onto_surface(tibia, best + radius * (u[:, None] * first + v[:, None] * second), 2)
+        patch = onto_surface(tibia, best + radius * (u[:, None] * first + v[:, None] * second), 1)
         inside = patch[distances(fibula, patch) < _BAND_MM]
         if len(inside):
             best = inside[int(np.argmax(inside @ direction))]
-        radius *= 0.55
+        radius *= 0.5
     result: FloatArray = best
     return result
 
 
 def distances(field: Field, points: FloatArray) -> FloatArray:
     """Distance of points outside a bone from its surface, shape (n,), mm: foot points slid along the surface until they rest."""
-    feet = onto_surface(field, points, 3)
-    for _ in range(4):
+    feet = onto_surface(field, points, 2)
+    for _ in range(3):
         normal = gradient(field, feet)
         normal /= np.linalg.norm(normal, axis=1, keepdims=True)
         towards = points - feet
-        feet = onto_surface(field, feet + towards - np.einsum("ij,ij->i", towards, normal)[:, None] * normal, 2)
+        feet = onto_surface(field, feet + towards - np.einsum("ij,ij->i", towards, normal)[:, None] * normal, 1)
     result: FloatArray = np.linalg.norm(points - feet, axis=1)
     return result

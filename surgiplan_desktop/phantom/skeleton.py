@@ -30,12 +30,13 @@ _MEAN_TUBEROSITY_MM = 8.0
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Skeleton:
-    """All bones of a right leg in the leg frame, and how the lower leg is placed."""
+    """All bones of a right leg in the leg frame, how the lower leg is placed, and the posterior plateau points in P."""
 
     parameters: LegParameters
     femur: Femur
     tibia: Tibia
     fibula: Fibula
+    back: tuple[FloatArray, FloatArray]
     lower: Placed
     patella: Patella
     hip: Hip
@@ -80,11 +81,12 @@ def build_skeleton(parameters: LegParameters) -> Skeleton:
             _MEAN_TUBEROSITY_MM + vary.shift("tuberosity aside", 1.0),
         ]
     )
+    found: tuple[FloatArray, FloatArray] | None = None
     for _ in range(_ROUNDS):
         tangents = np.tan(np.radians(built[[0, 2, 3]]))
         tibia = build_tibia(p, vary, tangents[0], np.radians(built[1]), (tangents[1], tangents[2]), float(built[4]))
         fibula = build_fibula(p, tibia, vary)
-        back = posterior_plateau_points(tibia)
+        back = found = posterior_plateau_points(tibia, found)
         axes = straight_axes(p.hka_deviation_deg, back[1] - back[0])
         sideways = _sideways(femur, tibia, axes)
         front = tuberosity_of(tibia, back)
@@ -110,7 +112,7 @@ def build_skeleton(parameters: LegParameters) -> Skeleton:
     patella = place_patella(
         p, femur, vary, (straight.to_leg(edge), straight.to_leg(front)), (lower.to_leg(edge), lower.to_leg(front))
     )
-    return Skeleton(p, femur, tibia, fibula, lower, patella, Hip(femur.head, float(femur.head_radius), femur))
+    return Skeleton(p, femur, tibia, fibula, back, lower, patella, Hip(femur.head, float(femur.head_radius), femur))
 
 
 def _impossible(name: str, value: float) -> UsageError:
@@ -135,11 +137,12 @@ def joint_line(tibia: Tibia) -> FloatArray:
     return result
 
 
-def posterior_plateau_points(tibia: Tibia) -> tuple[FloatArray, FloatArray]:
-    """Most posterior points of the medial and lateral plateau rim, in P."""
+def posterior_plateau_points(tibia: Tibia, near: tuple[FloatArray, FloatArray] | None = None) -> tuple[FloatArray, FloatArray]:
+    """Most posterior points of the medial and lateral plateau rim, in P; ``near`` are those of a tibia much like it."""
     k = tibia.plateau.scale
-    back = np.array([0.0, -1.0, 0.0])
-    return bitangent(tibia, k * np.array([-20.0, -18.0, -6.0]), k * np.array([20.0, -17.0, -6.0]), back, np.array([1.0, 0, 0]))
+    medial, lateral = (k * np.array([-20.0, -18.0, -6.0]), k * np.array([20.0, -17.0, -6.0])) if near is None else near
+    outward, across = np.array([0.0, -1.0, 0.0]), np.array([1.0, 0.0, 0.0])
+    return bitangent(tibia, medial, lateral, outward, across, near=near is not None)
 
 
 def plateau_slopes(tibia: Tibia, back: tuple[FloatArray, FloatArray]) -> tuple[float, float]:

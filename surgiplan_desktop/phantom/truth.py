@@ -14,7 +14,7 @@ from surgiplan_desktop.phantom.groove import trochlear_groove
 from surgiplan_desktop.phantom.kneecap import articular_inferior, poles
 from surgiplan_desktop.phantom.probe import bitangent, extreme_point, heights_along, saddle_below, shaft_points
 from surgiplan_desktop.phantom.ptfj import joint_margins
-from surgiplan_desktop.phantom.skeleton import Skeleton, joint_line, malleoli, posterior_plateau_points
+from surgiplan_desktop.phantom.skeleton import Skeleton, joint_line, malleoli
 from surgiplan_desktop.phantom.tibia import Tibia, ankle_centre, fit_plane, plafond_patch, shaft_centroids, spine_tips
 from surgiplan_desktop.phantom.tibial_front import anterosuperior_edge, tuberosity_of
 
@@ -90,7 +90,7 @@ def tibial_points(skeleton: Skeleton) -> Points:
     plateau = tibia.plateau
     medial, lateral = plateau.patch(plateau.medial).mean(axis=0), plateau.patch(plateau.lateral).mean(axis=0)
     spines = spine_tips(tibia)
-    back = posterior_plateau_points(tibia)
+    back = skeleton.back
     malleolus, fibular_tip = malleoli(tibia, fibula)
     ankle = ankle_centre(tibia)
     across = back[1] - back[0]
@@ -154,7 +154,7 @@ def bone_widths(skeleton: Skeleton) -> tuple[float, float]:
     femur, tibia, k = skeleton.femur, skeleton.tibia, skeleton.femur.distal.scale
     starts = (femur.from_block(k * np.array([-40.0, -6.0, 7.0])), femur.from_block(k * np.array([39.0, -5.0, 6.0])))
     medial, lateral = (extreme_point(femur, start, side * _LATERAL, 5.0) for start, side in zip(starts, (-1.0, 1.0), strict=True))
-    back = posterior_plateau_points(tibia)
+    back = skeleton.back
     across = unit((back[1] - back[0]) * np.array([1.0, 1.0, 0.0]))
     lowest = max(float(tip[2]) for tip in spine_tips(tibia)) - _TIBIA_WIDTH_BAND_MM
     reach = sum(_reach_above(tibia, sign * across, tibia.plateau.scale, lowest) for sign in (-1.0, 1.0))
