@@ -2,10 +2,10 @@
 
     python benchmarks/fuzz_import.py [--count 2000] [--first 0] [--seed 1] [--corpus DIR] [-o RESULTS.jsonl]
 
-Each study runs in a worker process with a watchdog of 2 s for each of its files, those in archives too (a study that is late is
-tried once more, so that a busy machine is not taken for a hang). A worker that dies or answers with anything but the program's own
-errors is a crash. What is accepted is judged by fuzz_judge.py. Results are one line of JSON a study; an existing file is continued.
-DIR is the unpacked ``dicom-corpus``.
+Each study runs in a worker process with a watchdog of 2 s for each of its files, those in archives too (a study that is late
+is tried once more, so that a busy machine is not taken for a hang). A worker that dies or answers with anything but the
+program's own errors is a crash. What is accepted is judged by fuzz_judge.py. Results are one line of JSON a study; an existing
+file is continued. DIR is the unpacked ``dicom-corpus``.
 """
 
 from __future__ import annotations
