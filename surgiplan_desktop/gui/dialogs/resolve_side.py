@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from PySide6.QtCore import QTimer
 from PySide6.QtWidgets import QButtonGroup, QDialog, QHBoxLayout, QLineEdit, QPlainTextEdit, QVBoxLayout, QWidget
 
 from surgiplan_desktop.app.describe_side import hearing_rows
@@ -96,6 +97,7 @@ class ResolveSide(QDialog):
         self._told.addWidget(card(told, "fail" if heard.open else "ok"))
         signed = len(self._person.text().split()) > 0 and len(" ".join(self._reason.toPlainText().split())) >= LEAST_REASON
         self._sign.setEnabled(known and bool(heard.open) and not heard.needs_other_data and signed)
+        QTimer.singleShot(0, self.adjustSize)  # the table has rows now
 
     def _on_sign(self) -> None:
         side = self._side

@@ -22,6 +22,8 @@ from surgiplan_desktop.model.anatomy import BoneName
 
 _UNITS: Final = ("mm", "cm", "m", "inch")
 _SPACES: Final = ("lps", "ras", "y-up")
+#: Findings that say unit and axes once more for each bone.
+_TOLD_ABOVE: Final = ("mesh_taken_", "mesh_space_")
 _TONES: Final = {"note": "secondary", "warn": "warn", "fail": "fail", "critical": "fail"}
 
 
@@ -220,6 +222,8 @@ class MeshImport(QWidget):
             )
             inner.addWidget(label(length, "", f"mesh_told_{item.bone.bone}"))
             for finding in item.findings:
+                if finding.code.startswith(_TOLD_ABOVE):
+                    continue
                 words = texts.finding(finding)
                 inner.addWidget(label(f"·  {words[:1].upper()}{words[1:]}", _TONES[finding.severity]))
         self._consent = TickBox(word("mesh_consent"))
