@@ -18,6 +18,7 @@ from surgiplan_desktop.base.arrays import AnyArray, FloatArray
 Field = Callable[[AnyArray], AnyArray]
 
 _TABLE_STEP_MM = 0.5
+_GRADIENT_CHUNK = 60_000
 
 
 def smooth_min(a: AnyArray, b: AnyArray, width: float) -> AnyArray:
@@ -118,11 +119,12 @@ def loft(rows: list[tuple[float, float, float, float, float, float, float]]) -> 
 
 def gradient(field: Field, points: FloatArray, step_mm: float = 1e-3) -> FloatArray:
     """Gradient of a field by central differences, shape (n, 3)."""
+    moves = step_mm * np.concatenate([np.eye(3), -np.eye(3)])
     result = np.empty_like(points)
-    for axis in range(3):
-        shift = np.zeros(3)
-        shift[axis] = step_mm
-        result[:, axis] = (field(points + shift) - field(points - shift)) / (2.0 * step_mm)
+    for first in range(0, len(points), _GRADIENT_CHUNK):
+        part = points[first : first + _GRADIENT_CHUNK]
+        values = field((part[None] + moves[:, None]).reshape(-1, 3)).reshape(6, -1)
+        result[first : first + _GRADIENT_CHUNK] = ((values[:3] - values[3:]) / (2.0 * step_mm)).T
     return result
 
 
