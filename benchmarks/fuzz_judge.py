@@ -72,9 +72,8 @@ def _planes(name: str, dataset: Dataset) -> Iterator[Plane]:
                 if sequence in group:
                     return group[sequence].value[0][keyword].value
             # as it stands in the file: a damaged VR is no other value
-
-        raw = dataset.get_item(keyword).value
-        return raw.decode("ascii").strip(" \0").split("\\") if isinstance(raw, bytes) else raw
+            raw = dataset.get_item(keyword).value
+            return raw.decode("ascii").strip(" \0").split("\\") if isinstance(raw, bytes) else raw
 
         yield Plane(
             name,
