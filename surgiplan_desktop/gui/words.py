@@ -53,7 +53,10 @@ def measure_words(bridge: Bridge, measure: Measure) -> str:
     """Return a measure's value in words; why there is none when it cannot be had."""
     if measure.status == "not_measurable":
         return bridge.word("not_measurable")
-    return value_words(bridge, measure.id, measure.value, measure.unit)
+    words = value_words(bridge, measure.id, measure.value, measure.unit)
+    if measure.plus_minus is None:
+        return words
+    return f"{words} {bridge.texts.text('label.plus_minus', value=measure.plus_minus)}"
 
 
 def short_words(bridge: Bridge, words: str) -> str:

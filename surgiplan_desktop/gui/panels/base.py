@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from PySide6.QtCore import Qt, QTimer, Signal
-from PySide6.QtWidgets import QFrame, QPushButton, QScrollArea, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QPushButton, QVBoxLayout, QWidget
 
 from surgiplan_desktop.app.jobs import Job
 from surgiplan_desktop.base.errors import SurgiPlanError
@@ -14,7 +14,7 @@ from surgiplan_desktop.derive.node import Failed, Key, Stale, State
 from surgiplan_desktop.gui.bridge import Bridge
 from surgiplan_desktop.gui.viewports.stage import Stage
 from surgiplan_desktop.gui.widgets.findings import card
-from surgiplan_desktop.gui.widgets.layout import button, clear, label, line
+from surgiplan_desktop.gui.widgets.layout import button, clear, label, line, scroller
 from surgiplan_desktop.gui.widgets.side_card import SideCard
 
 PANEL_PX = 320
@@ -38,13 +38,7 @@ class Panel(QWidget):
         outer = QVBoxLayout(self)
         outer.setContentsMargins(0, 0, 0, 0)
         outer.setSpacing(0)
-        scroll = QScrollArea()
-        scroll.setObjectName("panelScroll")
-        scroll.setWidgetResizable(True)
-        scroll.setFrameShape(QFrame.Shape.NoFrame)
-        scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         inside = QWidget()
-        inside.setObjectName("panelBody")
         self.body = QVBoxLayout(inside)
         self.body.setContentsMargins(12, 12, 14, 12)
         self.body.setSpacing(8)
@@ -56,8 +50,7 @@ class Panel(QWidget):
         self.content.setSpacing(8)
         self.body.addLayout(self.content)
         self.body.addStretch(1)
-        scroll.setWidget(inside)
-        outer.addWidget(scroll, 1)
+        outer.addWidget(scroller(inside), 1)
         outer.addWidget(line())
         foot = QVBoxLayout()
         foot.setContentsMargins(12, 8, 12, 10)

@@ -6,7 +6,7 @@ from collections import deque
 from typing import Final
 
 from PySide6.QtCore import Qt, QTimer, Signal
-from PySide6.QtWidgets import QFrame, QHBoxLayout, QScrollArea, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 
 from surgiplan_desktop.app.study_page import SeriesRow, StudyPage
 from surgiplan_desktop.gui.study_pages.body_bar import BodyBar
@@ -15,7 +15,7 @@ from surgiplan_desktop.gui.study_pages.picture_loader import PictureLoader
 from surgiplan_desktop.gui.study_pages.series_card import SeriesCard
 from surgiplan_desktop.gui.viewports.stage import Stage
 from surgiplan_desktop.gui.widgets.findings import card
-from surgiplan_desktop.gui.widgets.layout import button, clear, label
+from surgiplan_desktop.gui.widgets.layout import button, clear, label, scroller
 from surgiplan_desktop.imaging.thumbnail import Thumbnail
 
 #: Cards made at once; the others follow while the window answers.
@@ -60,21 +60,14 @@ class StudyBrowser(QWidget):
         close = button(word("browser_close"), "browser_close", self.closed.emit, tip=word("browser_close_tip"))
         head.addWidget(close, 0, Qt.AlignmentFlag.AlignTop)
         outer.addLayout(head)
-        scroll = QScrollArea()
-        scroll.setObjectName("panelScroll")
-        scroll.setWidgetResizable(True)
-        scroll.setFrameShape(QFrame.Shape.NoFrame)
-        scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         inside = QWidget()
-        inside.setObjectName("panelBody")
         body = QVBoxLayout(inside)
         body.setContentsMargins(16, 4, 14, 16)
         self._content = QVBoxLayout()
         self._content.setSpacing(10)
         body.addLayout(self._content)
         body.addStretch(1)
-        scroll.setWidget(inside)
-        outer.addWidget(scroll, 1)
+        outer.addWidget(scroller(inside), 1)
         self._more = QTimer(self)
         self._more.setSingleShot(True)
         self._more.setInterval(0)

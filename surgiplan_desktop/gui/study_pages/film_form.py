@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import Qt, Signal
-from PySide6.QtWidgets import QButtonGroup, QCheckBox, QFrame, QHBoxLayout, QLineEdit, QScrollArea, QVBoxLayout, QWidget
+from PySide6.QtCore import Signal
+from PySide6.QtWidgets import QButtonGroup, QCheckBox, QHBoxLayout, QLineEdit, QVBoxLayout, QWidget
 
 from surgiplan_desktop.app.film_pictures import FoundFilm
 from surgiplan_desktop.gui.viewports.stage import Stage
 from surgiplan_desktop.gui.widgets.fields import NumberField
 from surgiplan_desktop.gui.widgets.findings import FindingList, card
-from surgiplan_desktop.gui.widgets.layout import button, clear, label
+from surgiplan_desktop.gui.widgets.layout import button, clear, label, scroller
 from surgiplan_desktop.model.anatomy import Side
 from surgiplan_desktop.model.study import Film, Scout
 
@@ -39,15 +39,8 @@ class FilmForm(QWidget):
         self._bridge = stage.bridge
         whole = QVBoxLayout(self)
         whole.setContentsMargins(0, 0, 0, 0)
-        scroll = QScrollArea()
-        scroll.setObjectName("panelScroll")
-        scroll.setWidgetResizable(True)
-        scroll.setFrameShape(QFrame.Shape.NoFrame)
-        scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         inside = QWidget()
-        inside.setObjectName("panelBody")
-        scroll.setWidget(inside)
-        whole.addWidget(scroll)
+        whole.addWidget(scroller(inside))
         outer = QVBoxLayout(inside)
         outer.setContentsMargins(12, 4, 12, 8)
         outer.setSpacing(8)

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Final
 
 from PySide6.QtCore import Qt, Signal
-from PySide6.QtWidgets import QFrame, QHBoxLayout, QScrollArea, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 
 from surgiplan_desktop.app.import_meshes import named_bone, put_in_case, scan_volumes
 from surgiplan_desktop.app.jobs import Job
@@ -17,7 +17,7 @@ from surgiplan_desktop.gui.study_pages.series_card import TickBox
 from surgiplan_desktop.gui.viewports.stage import Stage
 from surgiplan_desktop.gui.widgets.fields import ChoiceField
 from surgiplan_desktop.gui.widgets.findings import card
-from surgiplan_desktop.gui.widgets.layout import button, clear, group, label
+from surgiplan_desktop.gui.widgets.layout import button, clear, group, label, scroller
 from surgiplan_desktop.model.anatomy import BoneName
 
 _UNITS: Final = ("mm", "cm", "m", "inch")
@@ -54,13 +54,7 @@ class MeshImport(QWidget):
         head.addWidget(label(word("mesh_title"), "title"), 1)
         head.addWidget(button(word("browser_close"), "mesh_close", self.close_page, tip=word("browser_close_tip")))
         outer.addLayout(head)
-        scroll = QScrollArea()
-        scroll.setObjectName("panelScroll")
-        scroll.setWidgetResizable(True)
-        scroll.setFrameShape(QFrame.Shape.NoFrame)
-        scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         inside = QWidget()
-        inside.setObjectName("panelBody")
         body = QVBoxLayout(inside)
         body.setContentsMargins(16, 4, 14, 16)
         body.setSpacing(8)
@@ -71,8 +65,7 @@ class MeshImport(QWidget):
         for part in (self._files, self._say, self._told):
             body.addLayout(part)
         body.addStretch(1)
-        scroll.setWidget(inside)
-        outer.addWidget(scroll, 1)
+        outer.addWidget(scroller(inside), 1)
         self._bridge.case_changed.connect(lambda *_: self._look())
         self._bridge.session_replaced.connect(self.close_page)
 

@@ -13,9 +13,11 @@ from PySide6.QtWidgets import (
     QLabel,
     QLayout,
     QPushButton,
+    QScrollArea,
     QTableWidget,
     QTableWidgetItem,
     QVBoxLayout,
+    QWidget,
 )
 
 ROW_PX = 25
@@ -66,6 +68,18 @@ def button(text: str, name: str, run: Callable[[], object], *, tip: str = "", ch
     made.setCheckable(checkable)
     made.setCursor(Qt.CursorShape.PointingHandCursor)
     made.clicked.connect(lambda _checked: run())
+    return made
+
+
+def scroller(inside: QWidget) -> QScrollArea:
+    """Return an area that scrolls a column of widgets up and down, never sideways."""
+    made = QScrollArea()
+    made.setObjectName("panelScroll")
+    made.setWidgetResizable(True)
+    made.setFrameShape(QFrame.Shape.NoFrame)
+    made.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+    inside.setObjectName("panelBody")
+    made.setWidget(inside)
     return made
 
 
