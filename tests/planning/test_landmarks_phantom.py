@@ -5,11 +5,12 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from surgiplan_desktop.model.anatomy import BoneId, BoneName, Side
+from surgiplan_desktop.model.anatomy import LANDMARKS, BoneId, BoneName, Side
 from surgiplan_desktop.model.mesh import Bone, BonePart
 from surgiplan_desktop.phantom.limb import Leg, build_leg
 from surgiplan_desktop.phantom.parameters import LegParameters
 from surgiplan_desktop.planning.landmarks.femur import find_femur
+from surgiplan_desktop.planning.landmarks.found import WITHOUT_FINDER
 from surgiplan_desktop.planning.landmarks.merge import merge_landmarks
 from surgiplan_desktop.planning.landmarks.tibia import find_tibia
 from surgiplan_desktop.planning.measures import measure_points
@@ -52,6 +53,15 @@ def test_phantom_leg(parameters: LegParameters) -> None:
     tibia = find_tibia(leg.side, bone(leg, BoneName.TIBIA), bone(leg, BoneName.FIBULA))
     landmarks = merge_landmarks(leg.side, (), find_femur(leg.side, bone(leg, BoneName.FEMUR)), tibia)
     assert landmarks.findings == ()
+    for name, definition in LANDMARKS.items():
+        estimate = landmarks.items[name]
+        assert definition.definition, name
+        assert name in leg.truth_landmarks
+        if name in WITHOUT_FINDER:
+            assert estimate.reason is not None, name
+            assert estimate.reason.code == "finder_not_in_this_version", name
+        else:
+            assert estimate.point_lps is not None, name
     measures = measure_points(landmarks)
     for name, within in WITHIN.items():
         assert measures.number(name) == pytest.approx(leg.truth_measures[name], abs=within), name

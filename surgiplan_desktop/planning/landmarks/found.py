@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Final
 
 from surgiplan_desktop.base.arrays import FloatArray, frozen, vector3
 from surgiplan_desktop.model.anatomy import LANDMARKS, BoneName, LandmarkId
@@ -10,6 +11,17 @@ from surgiplan_desktop.model.study import Finding
 from surgiplan_desktop.planning.records import LandmarkEstimate, LandmarkStatus
 
 Found = dict[LandmarkId, LandmarkEstimate]
+#: Landmarks that have a definition and a truth in the phantom, but no finder yet: they are placed by hand.
+WITHOUT_FINDER: Final = frozenset(
+    {
+        "trochlear_groove",
+        "adductor_tubercle",
+        "tibial_anterosuperior_edge",
+        "patella_superior_pole",
+        "patella_inferior_pole",
+        "patella_articular_inferior",
+    }
+)
 
 
 def add(
