@@ -7,6 +7,7 @@ x = 0, vertex by vertex.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Final
 
@@ -34,6 +35,8 @@ HIP_CENTRE_LPS: Final = (-88.0, -12.0, -30.0)
 _TURN_OUT_DEG: Final = 7.0
 _ADDUCTION_DEG: Final = 2.0
 _LEAN_DEG: Final = 1.5
+#: Bones that are meshed at once: arrays are worked on outside the interpreter's lock.
+_THREADS: Final = 2
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -151,10 +154,16 @@ def build_leg(parameters: LegParameters, *, step_mm: float = 0.8, progress: Prog
     pose = lps_from_leg(skeleton)
     in_leg: dict[BoneName, Mesh] = {}
     jobs = bones_of(skeleton, points)
-    for number, (bone, placed, low, high) in enumerate(jobs):
-        mesh = mesh_of(placed.field, low, high, step_mm)
-        in_leg[bone] = Mesh(placed.to_leg(mesh.vertices), mesh.faces)
-        progress.step(2 + number, 8, "phantom_bones")
+    with ThreadPoolExecutor(_THREADS) as pool:
+        waiting = [pool.submit(mesh_of, placed.field, low, high, step_mm) for _, placed, low, high in jobs]
+        try:
+            for number, ((bone, placed, _, _), job) in enumerate(zip(jobs, waiting, strict=True)):
+                mesh = job.result()
+                in_leg[bone] = Mesh(placed.to_leg(mesh.vertices), mesh.faces)
+                progress.step(2 + number, 8, "phantom_bones")
+        finally:
+            # Cancelled: what has not begun need not begin.
+            pool.shutdown(wait=False, cancel_futures=True)
     measures, beside = measures_of(points, _sizes(skeleton))
     left = parameters.side is Side.LEFT
     mirror = np.array([-1.0 if left else 1.0, 1.0, 1.0])
