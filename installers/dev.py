@@ -26,6 +26,7 @@ LOCK = ROOT / "installers" / "requirements-dev.lock"
 JOBS = ("demo", "test", "gui", "lint")
 NEEDED_PYTHON = (3, 11)
 NEEDED_FREE_GB = 4.0
+MOST_TEST_PROCESSES = 4
 
 #: What a bare Debian or Ubuntu lacks: OpenGL without a screen, the libraries of Qt's X11 plug-in, and for tests a virtual
 #: screen and a reader of PDF.
@@ -133,7 +134,9 @@ def commands_of(job: str, rest: list[str]) -> list[list[str]]:
     if job == "gui":
         return [[python, "-m", "surgiplan_desktop", "gui", *rest]]
     if job == "test":
-        return [[python, "-m", "pytest", *rest]]
+        # a file of tests stays in one process: its shared legs and cases are made once
+        side_by_side = ["-n", str(min(os.cpu_count() or 1, MOST_TEST_PROCESSES)), "--dist", "loadfile"]
+        return [[python, "-m", "pytest", *([] if "-n" in rest else side_by_side), *rest]]
     linter = "import sys; from importlinter.cli import lint_imports_command as main; sys.exit(main())"
     return [
         [python, "-m", "ruff", "check", *rest],

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import shutil
 import tarfile
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -15,6 +17,21 @@ _CACHE = Path(os.environ.get("SURGIPLAN_TEST_CACHE", _ROOT / "data"))
 
 def _archives() -> Path:
     return Path(os.environ.get("SURGIPLAN_TEST_DATA", _ROOT.parent / "shared" / "data"))
+
+
+def _unpack(source: Path, target: Path) -> None:
+    """Unpack beside the target and put it in place at once: tests run in several processes."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    work = Path(tempfile.mkdtemp(prefix=f".{target.name}-", dir=target.parent))
+    with tarfile.open(source) as archive:
+        archive.extractall(work, filter="data")
+    (work / ".complete").touch()
+    try:
+        work.rename(target)
+    except OSError:  # another process was first
+        shutil.rmtree(work)
+        if not (target / ".complete").is_file():
+            raise
 
 
 @pytest.fixture(scope="session")
@@ -29,12 +46,8 @@ def data_folder() -> Callable[[str], Path]:
                 pytest.fail(message)
             pytest.skip(message)
         target = _CACHE / name
-        done = target / ".complete"
-        if not done.is_file():
-            target.mkdir(parents=True, exist_ok=True)
-            with tarfile.open(source) as archive:
-                archive.extractall(target, filter="data")
-            done.touch()
+        if not (target / ".complete").is_file():
+            _unpack(source, target)
         return target
 
     return unpacked
