@@ -14,7 +14,7 @@ from surgiplan_desktop.app.jobs import Inbox, JobRunner
 from surgiplan_desktop.base.paths import user_work_folder
 from surgiplan_desktop.base.progress import SILENT, Progress
 from surgiplan_desktop.scene.snapshot import probe_pictures
-from surgiplan_desktop.segmentation.inference import try_providers
+from surgiplan_desktop.segmentation.inference.trials import try_providers
 
 _DISK_TRIAL_MIB: Final = 64
 
@@ -78,9 +78,10 @@ def _screen() -> list[Trial]:
 def _inference() -> list[Trial]:
     trials = []
     for trial in try_providers():
-        gpu = trial.provider.startswith("CUDA")
-        status: Literal["ok", "warn", "fail"] = "ok" if trial.works else ("warn" if gpu else "fail")
-        trials.append(Trial("cuda" if gpu else "cpu_inference", status, round(trial.seconds * 1000.0, 1), "ms", trial.detail))
+        name = "cuda" if trial.device == "cuda" else ("cpu_inference" if trial.engine == "onnxruntime" else "openvino")
+        # the processor must work by ONNX Runtime; a card and the second engine make it faster
+        status: Literal["ok", "warn", "fail"] = "ok" if trial.works else ("fail" if name == "cpu_inference" else "warn")
+        trials.append(Trial(name, status, round(trial.seconds * 1000.0, 1), "ms", trial.detail or trial.provider))
     return trials
 
 
