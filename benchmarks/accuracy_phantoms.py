@@ -20,9 +20,9 @@ from typing import Any
 import numpy as np
 from command import surgiplan
 from scipy.stats import t as student
-from surgiplan_desktop.phantom.draws import draw_leg
 
 from surgiplan_desktop.model.anatomy import Side
+from surgiplan_desktop.phantom.draws import draw_leg
 
 
 def leg_errors(seed: int, spacing: float, blocks: int, folder: Path) -> dict[str, Any]:
