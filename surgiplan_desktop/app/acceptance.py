@@ -72,9 +72,9 @@ def acceptance_legs(count: int) -> tuple[AcceptanceLeg, ...]:
     Raises
     ------
     UsageError
-        ``acceptance_legs`` for a number below 2 or above :data:`MOST_LEGS`.
+        ``acceptance_legs`` for a number below 1 or above :data:`MOST_LEGS`.
     """
-    if not 2 <= count <= MOST_LEGS:
+    if not 1 <= count <= MOST_LEGS:
         raise UsageError("acceptance_legs", count=count, most=MOST_LEGS)
     first = LegParameters(side=Side.RIGHT, mldfa_deg=88.0, mpta_deg=83.0, jlca_deg=1.0, seed=11)
     second = LegParameters(
@@ -92,7 +92,7 @@ def acceptance_legs(count: int) -> tuple[AcceptanceLeg, ...]:
         head_radius_mm=22.0,
         seed=12,
     )
-    legs = [AcceptanceLeg(1, first, 1), AcceptanceLeg(2, second, 3)]
+    legs = [AcceptanceLeg(1, first, 1), AcceptanceLeg(2, second, 3)][:count]
     low, high = _DRAWN_MPTA_DEG
     for number in range(3, count + 1):
         side = Side.RIGHT if number % 2 else Side.LEFT

@@ -20,7 +20,7 @@ def _add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "-o", "--output", metavar="FILE.pdf", type=Path, help="default: surgiplan-acceptance-<time>.pdf in this folder"
     )
-    parser.add_argument("--legs", type=int, default=2, metavar="N", help="2 or more; each takes about 1 minute (default 2)")
+    parser.add_argument("--legs", type=int, default=2, metavar="N", help="default 2, one of each side; each takes about 1 minute")
     add_force_argument(parser)
 
 
