@@ -154,6 +154,18 @@ def read_volume(path: Path, *, accept_repair: bool = False, progress: Progress =
     return ReadVolume(straight, header.findings, (repair,))
 
 
+def read_stored(path: Path) -> tuple[AnyArray, Affine, tuple[Finding, ...]]:
+    """Read the values of a file as they stand, shape (k, j, i), whatever they mean; with their place (LPS mm) and what was odd.
+
+    The grid may be left-handed or sheared. Errors of the file as :func:`read_volume`, none about what the values are.
+    """
+    header = _header(path)
+    values = _values(path, header)
+    if header.slope != 1.0 or header.intercept != 0.0:
+        values = values * header.slope + header.intercept
+    return values, header.affine, header.findings
+
+
 def _header(path: Path) -> _Header:
     kind = volume_kind(path)
     if kind == "nifti":
