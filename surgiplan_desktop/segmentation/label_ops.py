@@ -28,6 +28,14 @@ VALLEY_CEILING_HU: Final = 500.0
 ISLAND_MM3: Final = 150.0
 #: Marrow is wider than this, mm; what is thinner and dark is a joint gap between two bones.
 MARROW_MM: Final = 4.0
+#: The joint gap under the roof of a socket spreads at least this far both ways in a slice, mm; canals of shafts do not.
+SPREAD_MM: Final = 22.0
+#: Such a hollow, where soft tissue reaches it, is marrow only where it is wider than this, mm.
+OPEN_MARROW_MM: Final = 9.0
+#: Soft tissue reaches a hollow by a way at least this wide, mm; what is narrower is a hole in a thin cortex.
+WAY_MM: Final = 2.5
+#: How far around a hollow the way out of it is looked for, mm.
+_WAY_OUT_MM: Final = 6.0
 
 #: Openings of a bone's shell up to twice this are closed, mm.
 CLOSING_MM: Final = 4.0
@@ -75,7 +83,8 @@ def filled(mask: BoolArray, spacing_mm: FloatArray) -> BoolArray:
     """Return the mask with its marrow filled: bones are solid.
 
     Slice by slice across the limb a shaft is a closed ring, also where the scan's edge cuts it; only what is wide enough to be
-    marrow is filled, so that a joint gap between two touching bones stays open.
+    marrow is filled, so that a joint gap between two touching bones stays open. A socket is a closed ring round its joint gap
+    too: a hollow as broad as that, which soft tissue reaches from above or below, must be wider still.
     """
     inside = np.zeros_like(mask)
     for k, layer in enumerate(mask):
@@ -87,13 +96,50 @@ def filled(mask: BoolArray, spacing_mm: FloatArray) -> BoolArray:
         hollow = regions[box] == region
         if np.count_nonzero(hollow) * float(np.prod(spacing_mm)) >= MARROW_MM**3:
             goes_on = (box[0].start == 0, box[0].stop == len(mask))
-            near[box] |= _wide_part(hollow, spacing_mm, goes_on)
+            if not _spreads(hollow, spacing_mm):
+                near[box] |= _wide_part(hollow, spacing_mm, goes_on, MARROW_MM)
+                continue
+            near[box] |= _wide_part(_closed_part(mask, box, hollow, spacing_mm), spacing_mm, goes_on, MARROW_MM)
+            near[box] |= _wide_part(hollow, spacing_mm, goes_on, OPEN_MARROW_MM)
     result: BoolArray = ndimage.binary_fill_holes(mask | near)
     return result
 
 
-def _wide_part(hollow: BoolArray, spacing_mm: FloatArray, goes_on: tuple[bool, bool]) -> BoolArray:
-    """Return where a hollow is at least ``MARROW_MM`` wide (opening with a ball).
+def _spreads(hollow: BoolArray, spacing_mm: FloatArray) -> bool:
+    """Tell whether a hollow spreads over ``SPREAD_MM`` both ways in one slice."""
+    for layer in hollow:
+        where = np.nonzero(layer)
+        if len(where[0]) and all(np.ptp(part) * step >= SPREAD_MM for part, step in zip(where, spacing_mm[1:], strict=True)):
+            return True
+    return False
+
+
+def _closed_part(mask: BoolArray, box: tuple[slice, ...], hollow: BoolArray, spacing_mm: FloatArray) -> BoolArray:
+    """Return the part of a hollow that no ball of ``WAY_MM`` gets into from outside; the edge of the scan is a wall.
+
+    ``box`` places ``hollow`` in ``mask``.
+    """
+    around, own = [], []
+    for part, size, step in zip(box, mask.shape, spacing_mm.tolist(), strict=True):
+        reach = int(np.ceil(_WAY_OUT_MM / step))
+        around.append(slice(max(0, part.start - reach), min(size, part.stop + reach)))
+        own.append(slice(part.start - around[-1].start, part.stop - around[-1].start))
+    air = ndimage.distance_transform_edt(~mask[tuple(around)], sampling=spacing_mm) > WAY_MM / 2
+    room, count = ndimage.label(air)
+    is_open = np.zeros(count + 1, dtype=np.bool_)
+    for axis, (part, size) in enumerate(zip(around, mask.shape, strict=True)):
+        if part.start > 0:
+            is_open[room.take(0, axis)] = True
+        if part.stop < size:
+            is_open[room.take(-1, axis)] = True
+    is_open[0] = False
+    away = ndimage.distance_transform_edt(~is_open[room], sampling=spacing_mm)[tuple(own)]
+    result: BoolArray = hollow & (away > WAY_MM / 2 + float(spacing_mm.max()))
+    return result
+
+
+def _wide_part(hollow: BoolArray, spacing_mm: FloatArray, goes_on: tuple[bool, bool], width_mm: float) -> BoolArray:
+    """Return where a hollow is at least ``width_mm`` wide (opening with a ball).
 
     ``goes_on`` tells at which ends along the limb the block cuts the hollow: such an end is no wall.
     """
@@ -101,10 +147,10 @@ def _wide_part(hollow: BoolArray, spacing_mm: FloatArray, goes_on: tuple[bool, b
     for end, inner, goes in ((0, 1, goes_on[0]), (-1, -2, goes_on[1])):
         if goes:
             padded[end] = padded[inner]
-    core = ndimage.distance_transform_edt(padded, sampling=spacing_mm)[1:-1, 1:-1, 1:-1] > MARROW_MM / 2
+    core = ndimage.distance_transform_edt(padded, sampling=spacing_mm)[1:-1, 1:-1, 1:-1] > width_mm / 2
     if not core.any():
         return core
-    reach = MARROW_MM / 2 + float(spacing_mm.max())
+    reach = width_mm / 2 + float(spacing_mm.max())
     result: BoolArray = hollow & (ndimage.distance_transform_edt(~core, sampling=spacing_mm) <= reach)
     return result
 
