@@ -97,7 +97,7 @@ class Runner:
             settings = self._settings
             try:
                 engine = engine_named(option.engine, settings.engines)
-                session = engine.load(self.path, option.device, settings.precision, settings.threads)
+                session = engine.load(self.path, self.shape, option.device, settings.precision, settings.threads)
             except EngineFailure as failure:
                 failures.append((option.engine, option.device, failure))
                 continue
@@ -219,7 +219,7 @@ def _candidates(wish: Wish, available: Sequence[Engine]) -> list[tuple[Engine, D
 
 def _measured(path: Path, shape: Sequence[int], engine: Engine, device: Device, settings: Settings) -> float:
     """Seconds of one tile: the best of a few after one to warm up, with seeded noise as input."""
-    session = engine.load(path, device, settings.precision, settings.threads)
+    session = engine.load(path, tuple(shape), device, settings.precision, settings.threads)
     tile = np.random.default_rng(0).standard_normal(tuple(shape), dtype=np.float32)
     session.run(tile)
     best = float("inf")

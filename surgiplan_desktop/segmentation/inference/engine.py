@@ -20,6 +20,8 @@ Float32Array = NDArray[np.float32]
 Device = Literal["cpu", "cuda", "tensorrt", "gpu"]
 #: ``full`` is float32; ``reduced`` lets the device compute in bfloat16, float16 or TF32, which moves logits by some 0.03.
 Precision = Literal["full", "reduced"]
+#: Shape (n, c, k, j, i) of the tiles that a session will get.
+Shape = tuple[int, ...]
 #: Why an engine could not do its work: each has its words ``finding.device_<reason>``.
 Reason = Literal["missing", "absent", "libraries", "out_of_memory", "too_old", "failed"]
 
@@ -66,7 +68,10 @@ class EngineSession(Protocol):
         """Give logits (n, classes, k, j, i) for an input (n, c, k, j, i); Cancelled after :meth:`cancel`, else EngineFailure."""
 
     def cancel(self) -> None:
-        """End the run in progress, from another thread; without one nothing happens."""
+        """End the run in progress, from another thread; without one nothing happens.
+
+        A run that is only just being started may miss it: call again until the run has returned.
+        """
 
 
 class Engine(Protocol):
@@ -82,8 +87,8 @@ class Engine(Protocol):
     def devices(self) -> tuple[Device, ...]:
         """Devices worth trying here, best first; those that are named by hand alone (TensorRT) are not among them."""
 
-    def load(self, path: Path, device: Device, precision: Precision, threads: int) -> EngineSession:
-        """Load an ONNX file onto a device; EngineFailure says why it cannot."""
+    def load(self, path: Path, shape: Shape, device: Device, precision: Precision, threads: int) -> EngineSession:
+        """Load an ONNX file onto a device for tiles of a shape (n, c, k, j, i); EngineFailure says why it cannot."""
 
 
 def usable_cores() -> int:

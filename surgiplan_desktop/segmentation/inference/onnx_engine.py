@@ -23,6 +23,7 @@ from surgiplan_desktop.segmentation.inference.engine import (
     Float32Array,
     Precision,
     Running,
+    Shape,
     checked_output,
     failure_of,
 )
@@ -55,7 +56,7 @@ class OnnxEngine:
         """CUDA where a card is, and the processor. TensorRT only by name: it takes minutes to build an engine."""
         return ("cuda", "cpu") if nvidia_cards() else ("cpu",)
 
-    def load(self, path: Path, device: Device, precision: Precision, threads: int) -> OnnxSession:
+    def load(self, path: Path, shape: Shape, device: Device, precision: Precision, threads: int) -> OnnxSession:
         """Load a network; EngineFailure where the session would use another device than the one asked for."""
         provider = PROVIDERS.get(device)
         if provider is None:
@@ -63,10 +64,10 @@ class OnnxEngine:
         cards = () if device == "cpu" else nvidia_cards()
         if device != "cpu" and not cards:
             raise EngineFailure("absent", "no NVIDIA driver, or no card that it lists")
-        return OnnxSession(_opened(path, provider, precision, threads), device, precision, threads)
+        return OnnxSession(_opened(path, shape, provider, precision, threads), device, precision, threads)
 
 
-def _opened(path: Path, provider: str, precision: Precision, threads: int) -> Any:
+def _opened(path: Path, shape: Shape, provider: str, precision: Precision, threads: int) -> Any:
     """Open a session and see that it uses the provider."""
     # What cannot load is an answer here, not an event for the terminal.
     onnxruntime.set_default_logger_severity(4)
@@ -88,6 +89,9 @@ def _opened(path: Path, provider: str, precision: Precision, threads: int) -> An
     if session.get_providers()[0] != provider:
         used = session.get_providers()[0]
         raise EngineFailure("libraries", f"{provider} did not load, the session would use {used} {remark}".strip())
+    expected = session.get_inputs()[0].shape
+    if len(expected) != len(shape) or any(isinstance(a, int) and a != b for a, b in zip(expected, shape, strict=True)):
+        raise EngineFailure("failed", f"the network takes {expected} and not {list(shape)}")
     return session
 
 

@@ -15,6 +15,7 @@ from surgiplan_desktop.segmentation.inference.engine import (
     Float32Array,
     Precision,
     Running,
+    Shape,
     checked_output,
     failure_of,
 )
@@ -68,7 +69,7 @@ class OpenvinoEngine:
             return ("cpu",)
         return ("gpu", "cpu") if any(name.startswith("GPU") for name in listed) else ("cpu",)
 
-    def load(self, path: Path, device: Device, precision: Precision, threads: int) -> OpenvinoSession:
+    def load(self, path: Path, shape: Shape, device: Device, precision: Precision, threads: int) -> OpenvinoSession:
         """Compile a network for a device."""
         wanted = _DEVICES.get(device)
         if wanted is None:
@@ -85,7 +86,10 @@ class OpenvinoEngine:
         if device == "cpu":
             settings |= {"INFERENCE_NUM_THREADS": threads, "ENABLE_CPU_PINNING": False}
         try:
-            compiled = library.compile_model(str(path), wanted, settings)
+            # a fixed shape: with open axes a run in progress could not be cancelled
+            network = library.read_model(str(path))
+            network.reshape(list(shape))
+            compiled = library.compile_model(network, wanted, settings)
         except (RuntimeError, ValueError, MemoryError) as error:
             raise failure_of(error) from error
         return OpenvinoSession(compiled, device, threads, str(library.get_property(wanted, "FULL_DEVICE_NAME")).strip())
@@ -116,7 +120,9 @@ class OpenvinoSession:
         with self._lock:
             self._busy, self._cancelled = True, False
         try:
-            self._request.infer({0: tile}, share_inputs=True)
+            # the waiting form: the library does not end a plain infer() before its last operation
+            self._request.start_async({0: tile}, share_inputs=True)
+            self._request.wait()
             # a copy: the request writes its next answer into the same memory
             return checked_output(self._request.get_tensor(self._output).data).copy()
         except (RuntimeError, ValueError, MemoryError) as error:

@@ -60,7 +60,7 @@ def _tried(name: str, device: Device, path: Path) -> ProviderTrial:
     start = time.perf_counter()
     value = np.ones((1, 1, 1, 1, 1), dtype=np.float32)
     try:
-        session = engine_named(name, engines()).load(path, device, "full", thread_count(leave_one=False))
+        session = engine_named(name, engines()).load(path, value.shape, device, "full", thread_count(leave_one=False))
         works = bool(session.run(value)[0, 0, 0, 0, 0] == 1.0)
         provider, detail = session.running.provider, "" if works else "the answer was wrong"
     except EngineFailure as failure:

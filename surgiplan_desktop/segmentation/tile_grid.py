@@ -1,0 +1,93 @@
+"""Where the tiles of a volume lie, how they weigh, and how one is cut out. Indices are (k, j, i) of the network's own grid."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+from scipy.ndimage import gaussian_filter1d
+
+from surgiplan_desktop.base.arrays import BoolArray
+from surgiplan_desktop.segmentation.inference.engine import Float32Array
+
+Index3 = tuple[int, int, int]
+
+#: Standard deviation of the weights as a share of the tile's edge (nnU-Net, Isensee 2021).
+_SIGMA_SHARE: Final = 0.125
+
+
+@dataclass(frozen=True, slots=True)
+class TileGrid:
+    """Tiles of a volume: its shape, the tile's, and the first index of each tile in the order (k, j, i).
+
+    A start is negative where the volume is smaller than the tile: what lies outside is filled.
+    """
+
+    shape: Index3
+    tile: Index3
+    starts: tuple[Index3, ...]
+
+
+def plan_tiles(shape: Sequence[int], tile: Sequence[int], *, overlap: float = 0.5, mask: BoolArray | None = None) -> TileGrid:
+    """Spread tiles evenly over a volume.
+
+    Parameters
+    ----------
+    shape, tile
+        Sizes (k, j, i) in voxels.
+    overlap
+        Least share of the tile's edge that neighbours have in common, 0 to below 1.
+    mask
+        Voxels (of ``shape``) that matter; a tile without one is left out. A voxel that matters gets all of its tiles, so its
+        result does not depend on the mask.
+    """
+    sizes, edges = _index3(shape), _index3(tile)
+    axes = [_starts(size, edge, overlap) for size, edge in zip(sizes, edges, strict=True)]
+    starts = [(k, j, i) for k in axes[0] for j in axes[1] for i in axes[2]]
+    if mask is not None:
+        starts = [start for start in starts if mask[_inside(start, edges)].any()]
+    return TileGrid(sizes, edges, tuple(starts))
+
+
+def _index3(values: Sequence[int]) -> Index3:
+    k, j, i = (int(value) for value in values)
+    return k, j, i
+
+
+def _starts(size: int, edge: int, overlap: float) -> list[int]:
+    """Even starts along an axis; one centred tile where the volume is no larger."""
+    if size <= edge:
+        return [-((edge - size) // 2)]
+    number = int(np.ceil((size - edge) / (edge * (1.0 - overlap)))) + 1
+    return [int(value) for value in np.round(np.linspace(0.0, size - edge, number))]
+
+
+def _inside(start: Index3, tile: Index3) -> tuple[slice, slice, slice]:
+    k, j, i = (slice(max(0, first), max(0, first + edge)) for first, edge in zip(start, tile, strict=True))
+    return k, j, i
+
+
+def tile_weights(tile: Sequence[int]) -> Float32Array:
+    """Return the weight of each voxel of a tile: a Gaussian round its middle, 1 at most, nowhere 0."""
+    parts = []
+    for edge in tile:
+        middle = np.zeros(edge)
+        middle[edge // 2] = 1.0
+        parts.append(gaussian_filter1d(middle, edge * _SIGMA_SHARE, mode="constant"))
+    weights = parts[0][:, None, None] * parts[1][None, :, None] * parts[2][None, None, :]
+    weights /= weights.max()
+    result: Float32Array = np.maximum(weights, weights[weights > 0.0].min()).astype(np.float32)
+    return result
+
+
+def cut_tile(volume: Float32Array, start: Index3, tile: Index3, fill: float) -> Float32Array:
+    """Return the tile (c, k, j, i) of a volume (c, k, j, i); voxels outside the volume are ``fill``."""
+    found = volume[(slice(None), *_inside(start, tile))]
+    if found.shape[1:] == tile:
+        return np.ascontiguousarray(found)
+    result = np.full((volume.shape[0], *tile), fill, dtype=np.float32)
+    place = tuple(slice(max(0, -first), max(0, -first) + size) for first, size in zip(start, found.shape[1:], strict=True))
+    result[(slice(None), *place)] = found
+    return result
