@@ -13,7 +13,7 @@ import numpy as np
 
 from surgiplan_desktop.base.arrays import AnyArray, FloatArray
 from surgiplan_desktop.model.anatomy import LANDMARKS, BoneName
-from surgiplan_desktop.phantom.fields import Field, ellipsoid, smooth_min
+from surgiplan_desktop.phantom.fields import Field, chosen, ellipsoid, smooth_min, sphere
 from surgiplan_desktop.phantom.probe import heights_along
 from surgiplan_desktop.phantom.skeleton import Skeleton
 from surgiplan_desktop.phantom.small_bones import Talus
@@ -57,11 +57,14 @@ class Still:
     def freedom(self, points: AnyArray) -> AnyArray:
         """0 where the surface keeps still, 1 where it is free, shape (n,)."""
         free = np.ones(len(points), dtype=points.dtype)
-        for centre, inner, outer in zip(self.centres.astype(points.dtype), self.inner, self.outer, strict=True):
-            offset = points - centre
-            distance = np.sqrt(np.einsum("ij,ij->i", offset, offset))
-            share = np.clip((distance - float(inner)) / float(outer - inner), 0.0, 1.0)
-            free = np.minimum(free, share * share * (3.0 - 2.0 * share))
+        lowest, highest = points.min(axis=0), points.max(axis=0)
+        for centre, inner, outer in zip(self.centres, self.inner.tolist(), self.outer.tolist(), strict=True):
+            if (centre < lowest - outer).any() or (centre > highest + outer).any():
+                continue
+            share = sphere(points, centre, inner)
+            share /= outer - inner
+            np.minimum(np.maximum(share, 0.0, out=share), 1.0, out=share)
+            np.minimum(free, share * share * (3.0 - 2.0 * share), out=free)
         return free
 
 
@@ -83,9 +86,9 @@ class Disturbed:
         if not near.any():
             return value
         value = value.copy()
-        part, at = value[near], points[near]
+        part, at = value[near], chosen(points, near)
         if self.amount_mm > 0.0:
-            wave = np.sin(at @ self.waves.T.astype(points.dtype) + self.phases.astype(points.dtype)).sum(axis=1)
+            wave = np.sin(self.waves.astype(at.dtype) @ at.T + self.phases.astype(at.dtype)[:, None]).sum(axis=0)
             wave = np.clip(wave * float(np.sqrt(2.0 / len(self.phases)) / 2.0), -1.0, 1.0)
             fade = 1.0 - np.square(part / _REACH_MM)
             part = part - self.amount_mm * wave * self.still.freedom(at) * fade

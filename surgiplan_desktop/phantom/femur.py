@@ -12,7 +12,18 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from surgiplan_desktop.base.arrays import AnyArray, FloatArray, unit
-from surgiplan_desktop.phantom.fields import Loft, ellipsoid, loft, round_cone, smooth_max, smooth_min, sphere
+from surgiplan_desktop.phantom.fields import (
+    Loft,
+    chosen,
+    ellipsoid,
+    in_frame,
+    loft,
+    over,
+    round_cone,
+    smooth_max,
+    smooth_min,
+    sphere,
+)
 from surgiplan_desktop.phantom.parameters import LegParameters
 from surgiplan_desktop.phantom.probe import bitangent, saddle_below
 from surgiplan_desktop.phantom.variation import Variation
@@ -55,7 +66,7 @@ class Condyle:
         x = points[:, 0] - self.across - self.splay * a
         bulge = x * x / (2.0 * self.crown)
         back, low = self.posterior, self.distal
-        rolls = smooth_min(np.hypot(a - back[0], u - back[1]) - back[2], np.hypot(a - low[0], u - low[1]) - low[2], 6.0)
+        rolls = smooth_min(over(a - back[0], u - back[1]) - back[2], over(a - low[0], u - low[1]) - low[2], 6.0)
         steep = np.sqrt(1.0 + (x / self.crown) ** 2)
         # Upwards the sides run together under the flare of the shaft.
         rise = u - 6.0
@@ -104,7 +115,7 @@ class DistalFemur:
     def _trochlea(self, points: AnyArray) -> AnyArray:
         x = points[:, 0] - self.groove_at
         rise = np.where(x > 0.0, 7.5, 5.5).astype(x.dtype) * (1.0 - np.exp(-((x / 13.0) ** 2)))
-        roll = np.hypot(points[:, 1] - TROCHLEA[0], points[:, 2] - TROCHLEA[1]) - (TROCHLEA[2] + rise)
+        roll = over(points[:, 1] - TROCHLEA[0], points[:, 2] - TROCHLEA[1]) - (TROCHLEA[2] + rise)
         steep = np.sqrt(1.0 + (rise * 2.0 * x / 169.0 * 0.45) ** 2)
         rise = points[:, 2] - 8.0
         solid = smooth_max(roll / steep, np.abs(x - 1.0) - 26.0 + 0.3 * (rise + np.sqrt(rise * rise + 36.0)), 12.0)
@@ -122,7 +133,8 @@ class DistalFemur:
         """The intercondylar notch, negative inside: an arch whose roof rises backwards (Blumensaat's line)."""
         x = points[:, 0] - self.groove_at
         roof = 0.77 * points[:, 1] + 0.64 * (points[:, 2] + 11.0)
-        arch = (np.abs(x) / 12.8) ** 3 + (np.maximum(roof + 15.0, 0.0) / 15.0) ** 3
+        aside, above = np.abs(x) / 12.8, np.maximum(roof + 15.0, 0.0) / 15.0
+        arch = aside * aside * aside + above * above * above
         result: AnyArray = (np.cbrt(arch + 1e-6) - 1.0) * 12.8
         return result
 
@@ -154,8 +166,7 @@ class Femur:
 
     def to_block(self, points: AnyArray) -> AnyArray:
         """F to block frame."""
-        result: AnyArray = (points - self.block_origin.astype(points.dtype)) @ self.block_axes.astype(points.dtype)
-        return result
+        return in_frame(points, self.block_axes, self.block_origin)
 
     def from_block(self, points: FloatArray) -> FloatArray:
         """Block frame to F."""
@@ -170,7 +181,7 @@ class Femur:
             if zone.all():
                 return part(points)
             if zone.any():
-                result[zone] = part(points[zone])
+                result[zone] = part(chosen(points, zone))
         return result
 
     def _rod(self, points: AnyArray) -> AnyArray:

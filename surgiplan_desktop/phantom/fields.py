@@ -8,7 +8,7 @@ so a blend moves no landmark that lies away from it.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from scipy.interpolate import PchipInterpolator
@@ -23,42 +23,105 @@ _GRADIENT_CHUNK = 60_000
 
 def smooth_min(a: AnyArray, b: AnyArray, width: float) -> AnyArray:
     """Union of two fields, rounded within ``width`` mm (cubic, twice differentiable)."""
-    h = np.maximum(width - np.abs(a - b), 0.0) / width
-    result: AnyArray = np.minimum(a, b) - h * h * h * (width / 6.0)
+    result: AnyArray = np.minimum(a, b)
+    rounding = _rounding(a, b, width)
+    if rounding is not None:
+        result -= rounding
     return result
 
 
 def smooth_max(a: AnyArray, b: AnyArray, width: float) -> AnyArray:
     """Intersection of two fields, rounded within ``width`` mm."""
-    result: AnyArray = -smooth_min(-a, -b, width)
+    result: AnyArray = np.maximum(a, b)
+    rounding = _rounding(a, b, width)
+    if rounding is not None:
+        result += rounding
     return result
+
+
+def _rounding(a: AnyArray, b: AnyArray, width: float) -> AnyArray | None:
+    """How much two fields round each other off; None where they are nowhere near each other."""
+    near: AnyArray = a - b
+    np.abs(near, out=near)
+    np.subtract(width, near, out=near)
+    if near.max(initial=-1.0) <= 0.0:
+        return None
+    np.maximum(near, 0.0, out=near)
+    cubed: AnyArray = near * near
+    cubed *= near
+    cubed *= 1.0 / (6.0 * width * width)
+    return cubed
+
+
+def chosen(points: AnyArray, mask: AnyArray) -> AnyArray:
+    """The points (n, 3) where ``mask`` holds; each coordinate lies in one piece, as fields like it."""
+    result: AnyArray = points.T[:, mask].T
+    return result
+
+
+def in_frame(points: AnyArray, axes: FloatArray, origin: FloatArray) -> AnyArray:
+    """Points (n, 3) in the frame whose axes are the columns of ``axes``; each coordinate lies in one piece."""
+    kind = points.dtype
+    result: AnyArray = (axes.T.astype(kind) @ (points - origin.astype(kind)).T).T
+    return result
+
+
+def over(x: AnyArray, y: AnyArray) -> AnyArray:
+    """Length of (x, y): faster than ``numpy.hypot``, which guards against sizes that no bone has."""
+    squared: AnyArray = x * x
+    squared += y * y
+    return np.sqrt(squared, out=squared)
+
+
+def _length(x: AnyArray, y: AnyArray, z: AnyArray) -> AnyArray:
+    """Lengths of vectors; the three arrays are used up."""
+    x *= x
+    y *= y
+    z *= z
+    x += y
+    x += z
+    return np.sqrt(x, out=x)
 
 
 def sphere(points: AnyArray, centre: FloatArray, radius: float) -> AnyArray:
     """Exact distance to a sphere."""
-    offset = points - centre.astype(points.dtype)
-    result: AnyArray = np.sqrt(np.einsum("ij,ij->i", offset, offset)) - points.dtype.type(radius)
+    at = centre.tolist()
+    result = _length(points[:, 0] - at[0], points[:, 1] - at[1], points[:, 2] - at[2])
+    result -= float(radius)
     return result
 
 
 def ellipsoid(points: AnyArray, centre: FloatArray, radii: FloatArray) -> AnyArray:
     """First-order distance to an ellipsoid along the axes of the frame."""
-    q = (points - centre.astype(points.dtype)) / radii.astype(points.dtype)
-    k0 = np.sqrt(np.einsum("ij,ij->i", q, q)) + 1e-6
-    q = q / radii.astype(points.dtype)
-    k1 = np.sqrt(np.einsum("ij,ij->i", q, q)) + 1e-9
-    result: AnyArray = k0 * (k0 - 1.0) / k1
+    at, per = centre.tolist(), (1.0 / radii).tolist()
+    x, y, z = ((points[:, n] - at[n]) * per[n] for n in range(3))
+    steep = _length(x * per[0], y * per[1], z * per[2])
+    steep += 1e-9
+    k0 = _length(x, y, z)
+    k0 += 1e-6
+    result: AnyArray = k0 - 1.0
+    result *= k0
+    result /= steep
     return result
 
 
 def round_cone(points: AnyArray, start: FloatArray, end: FloatArray, start_radius: float, end_radius: float) -> AnyArray:
     """Distance to a rod with round ends whose radius goes linearly from start to end."""
-    kind = points.dtype.type
-    axis = (end - start).astype(points.dtype)
-    offset = points - start.astype(points.dtype)
-    t = np.clip(offset @ (axis / kind(axis @ axis)), 0.0, 1.0)
-    delta = offset - t[:, None] * axis
-    result: AnyArray = np.sqrt(np.einsum("ij,ij->i", delta, delta)) - (kind(start_radius) + t * kind(end_radius - start_radius))
+    axis = end - start
+    at, along, across = start.tolist(), axis.tolist(), (axis / float(axis @ axis)).tolist()
+    x, y, z = (points[:, n] - at[n] for n in range(3))
+    t: AnyArray = x * across[0]
+    t += y * across[1]
+    t += z * across[2]
+    np.maximum(t, 0.0, out=t)
+    np.minimum(t, 1.0, out=t)
+    x -= t * along[0]
+    y -= t * along[1]
+    z -= t * along[2]
+    result = _length(x, y, z)
+    t *= float(end_radius - start_radius)
+    result -= t
+    result -= float(start_radius)
     return result
 
 
@@ -77,6 +140,13 @@ class Loft:
     lowest: float
     step: float
     table: FloatArray
+    _rows: dict[type, tuple[AnyArray, AnyArray]] = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        # Rows and their differences in both sizes of number: points come in either.
+        rows = {kind: np.ascontiguousarray(self.table.T, dtype=kind) for kind in (np.float32, np.float64)}
+        both = {kind: (table[:, :-1].copy(), np.diff(table, axis=1)) for kind, table in rows.items()}
+        object.__setattr__(self, "_rows", both)
 
     @property
     def highest(self) -> float:
@@ -85,20 +155,45 @@ class Loft:
 
     def __call__(self, points: AnyArray) -> AnyArray:
         """Evaluate without end faces: beyond the table the last section goes on."""
-        place = np.clip((points[:, 2] - self.lowest) / self.step, 0.0, len(self.table) - 1.001)
-        row = place.astype(np.int32)
-        part = (place - row).astype(points.dtype)[:, None]
-        table = self.table.astype(points.dtype)
-        values = np.take(table, row, axis=0)
-        values += part * (np.take(table, row + 1, axis=0) - values)
-        x = (points[:, 0] - values[:, 0]) / values[:, 2]
-        y = (points[:, 1] - values[:, 1]) / values[:, 3]
-        k0 = np.sqrt(x * x + y * y) + 1e-6
-        k1 = np.sqrt((x / values[:, 2]) ** 2 + (y / values[:, 3]) ** 2) + 1e-9
-        c, s = x / k0, y / k0
-        shape = 1.0 + values[:, 4] * (4.0 * c * c * c - 3.0 * c) + values[:, 5] * (3.0 * s - 4.0 * s * s * s)
+        place: AnyArray = points[:, 2] - self.lowest
+        place *= 1.0 / self.step
+        np.maximum(place, 0.0, out=place)
+        np.minimum(place, len(self.table) - 1.001, out=place)
+        whole = np.floor(place)
+        place -= whole
+        row = whole.astype(np.intp)
+        low, rise = self._rows[points.dtype.type]
+        values = rise.take(row, axis=1)
+        values *= place
+        values += low.take(row, axis=1)
+        x = points[:, 0] - values[0]
+        y = points[:, 1] - values[1]
+        wide, deep = np.divide(1.0, values[2:4], dtype=points.dtype)
+        x *= wide
+        y *= deep
+        wide *= x
+        deep *= y
+        wide *= wide
+        deep *= deep
+        wide += deep
+        steep = np.sqrt(wide, out=wide)
+        steep += 1e-9
+        k0: AnyArray = x * x
+        k0 += y * y
+        np.sqrt(k0, out=k0)
+        k0 += 1e-6
+        # The third harmonics: cos 3t = c (4 c^2 - 3), sin 3t = s (3 - 4 s^2).
+        x /= k0
+        y /= k0
+        x *= (4.0 * x * x - 3.0) * values[4]
+        y *= (3.0 - 4.0 * y * y) * values[5]
         # Only where k0 is small does the first-order distance break down; there the section is deep inside.
-        result: AnyArray = k0 * (k0 - shape) / k1 * values[:, 6]
+        result: AnyArray = k0 - 1.0
+        result -= x
+        result -= y
+        result *= k0
+        result /= steep
+        result *= values[6]
         return result
 
     def centre(self, height: float) -> FloatArray:

@@ -119,7 +119,7 @@ class _InPatient:
         matrix = self.leg_from_lps.matrix.astype(points.dtype)
         if self.mirrored:
             points = points * np.array([-1.0, 1.0, 1.0], dtype=points.dtype)
-        return self.field(points @ matrix[:3, :3].T + matrix[:3, 3])
+        return self.field((matrix[:3, :3] @ points.T + matrix[:3, 3:]).T)
 
 
 def lps_from_leg(skeleton: Skeleton) -> Affine:

@@ -13,7 +13,7 @@ import numpy as np
 
 from surgiplan_desktop.base.arrays import AnyArray, FloatArray
 from surgiplan_desktop.phantom.femur import Femur
-from surgiplan_desktop.phantom.fields import Field
+from surgiplan_desktop.phantom.fields import Field, in_frame
 from surgiplan_desktop.phantom.parameters import LegParameters
 from surgiplan_desktop.phantom.tibia import Tibia
 
@@ -34,7 +34,7 @@ class Placed:
 
     def __call__(self, points: AnyArray) -> AnyArray:
         """Evaluate in the leg frame."""
-        return self.field((points - self.origin.astype(points.dtype)) @ self.axes.astype(points.dtype))
+        return self.field(in_frame(points, self.axes, self.origin))
 
     def to_leg(self, points: FloatArray) -> FloatArray:
         """Points of shape (3,) or (n, 3) of the bone's frame in the leg frame."""

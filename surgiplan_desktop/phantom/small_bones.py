@@ -11,7 +11,19 @@ from dataclasses import dataclass
 import numpy as np
 
 from surgiplan_desktop.base.arrays import AnyArray, FloatArray
-from surgiplan_desktop.phantom.fields import Field, Loft, ellipsoid, loft, round_cone, smooth_max, smooth_min, sphere
+from surgiplan_desktop.phantom.fields import (
+    Field,
+    Loft,
+    chosen,
+    ellipsoid,
+    in_frame,
+    loft,
+    over,
+    round_cone,
+    smooth_max,
+    smooth_min,
+    sphere,
+)
 from surgiplan_desktop.phantom.parameters import LegParameters
 from surgiplan_desktop.phantom.tibia import Tibia
 from surgiplan_desktop.phantom.variation import Variation
@@ -48,7 +60,7 @@ class Fibula:
         body = smooth_min(body, ankle, 16.0)
         near = body < 12.0
         if near.any():
-            gap = PTFJ_GAP_MM - self.tibia(points[near])
+            gap = PTFJ_GAP_MM - self.tibia(chosen(points, near))
             body[near] = smooth_max(body[near], gap, 2.0)
         return body
 
@@ -89,7 +101,7 @@ class Talus:
         block = d.to_block(points)
         x, y, u = block[:, 0], block[:, 1], block[:, 2]
         # The trochlea rolls about an axis across the ankle and is wider in front.
-        roll = np.hypot(y, u + 22.0 + ANKLE_GAP_MM / d.scale) - 22.0
+        roll = over(y, u + 22.0 + ANKLE_GAP_MM / d.scale) - 22.0
         side = np.abs(x - 0.5 - u * 0.03) - (14.5 + 0.07 * y)
         trochlea = smooth_max(smooth_max(roll, side, 4.0), np.abs(y + 1.0) - 20.0, 8.0)
         base = ellipsoid(block, np.array([1.0, -4.0, -20.0]), np.array([17.0, 21.0, 11.0]))
@@ -104,7 +116,7 @@ class Talus:
         body = smooth_max(body, under, 5.0) * d.scale
         near = body < 12.0
         if near.any():
-            inside = points[near]
+            inside = chosen(points, near)
             mortise = np.maximum(ANKLE_GAP_MM - self.tibia(inside), ANKLE_GAP_MM - self.fibula(inside))
             body[near] = smooth_max(body[near], mortise, 1.5)
         result: AnyArray = body
@@ -126,8 +138,9 @@ class Patella:
 
     def to_own(self, points: AnyArray) -> AnyArray:
         """F to the patella's own frame, in unit size."""
-        result: AnyArray = (points - self.centre.astype(points.dtype)) @ self.axes.astype(points.dtype) / self.scale
-        return result
+        own = in_frame(points, self.axes, self.centre)
+        own /= self.scale
+        return own
 
     def body(self, points: AnyArray) -> AnyArray:
         """The bone before its articular face is cut, at points of F."""
@@ -147,7 +160,7 @@ class Patella:
         body = self.body(points)
         near = body < 12.0
         if near.any():
-            body[near] = smooth_max(body[near], self.face(points[near]), PATELLA_EDGE_MM)
+            body[near] = smooth_max(body[near], self.face(chosen(points, near)), PATELLA_EDGE_MM)
         return body
 
 
@@ -180,5 +193,5 @@ class Hip:
         body = smooth_max(body, -rim, 3.0)
         near = body < 12.0
         if near.any():
-            body[near] = smooth_max(body[near], HIP_GAP_MM - self.femur(points[near]), 2.0)
+            body[near] = smooth_max(body[near], HIP_GAP_MM - self.femur(chosen(points, near)), 2.0)
         return body

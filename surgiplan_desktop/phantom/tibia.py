@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from surgiplan_desktop.base.arrays import AnyArray, FloatArray, unit
-from surgiplan_desktop.phantom.fields import Loft, ellipsoid, loft, round_cone, smooth_max, smooth_min
+from surgiplan_desktop.phantom.fields import Loft, chosen, ellipsoid, in_frame, loft, over, round_cone, smooth_max, smooth_min
 from surgiplan_desktop.phantom.parameters import LegParameters
 from surgiplan_desktop.phantom.probe import extreme_point, section_centroid, shaft_points
 from surgiplan_desktop.phantom.variation import Variation
@@ -110,17 +110,18 @@ class DistalTibia:
 
     def to_block(self, points: AnyArray) -> AnyArray:
         """P to the distal frame, in unit size."""
-        c, s = np.cos(self.turn), np.sin(self.turn)
-        axes = np.array([[c, -s, 0.0], [s, c, 0.0], [0.0, 0.0, 1.0]]).astype(points.dtype)
-        result: AnyArray = ((points - self.place.astype(points.dtype)) @ axes) / points.dtype.type(self.scale)
+        result = in_frame(points, self._axes(), self.place)
+        result /= self.scale
         return result
 
     def from_block(self, points: FloatArray) -> FloatArray:
         """Distal frame to P."""
-        c, s = np.cos(self.turn), np.sin(self.turn)
-        axes = np.array([[c, -s, 0.0], [s, c, 0.0], [0.0, 0.0, 1.0]])
-        result: FloatArray = points * self.scale @ axes.T + self.place
+        result: FloatArray = points * self.scale @ self._axes().T + self.place
         return result
+
+    def _axes(self) -> FloatArray:
+        c, s = np.cos(self.turn), np.sin(self.turn)
+        return np.array([[c, -s, 0.0], [s, c, 0.0], [0.0, 0.0, 1.0]])
 
     def plafond(self, x: AnyArray, y: AnyArray) -> AnyArray:
         """Height of the plafond in the distal frame: an arch about the medio-lateral axis."""
@@ -132,9 +133,10 @@ class DistalTibia:
         grow = np.exp(-np.maximum(u, 0.0) / 22.0)
         rx, ry = 8.5 + 14.5 * grow, 8.5 + 9.5 * grow
         taper = 1.0 + 0.10 * grow * y / ry
-        q = ((np.abs(x + 1.5) / (rx * taper)) ** 3 + (np.abs(y) / ry) ** 3 + 1e-9) ** (1.0 / 3.0)
+        aside, ahead = np.abs(x + 1.5) / (rx * taper), np.abs(y) / ry
+        q = np.cbrt(aside * aside * aside + ahead * ahead * ahead + 1e-9)
         body = (q - 1.0) * np.minimum(rx, ry) * 0.94
-        groove = 13.0 - np.hypot(x - 33.5, y + 4.0)
+        groove = 13.0 - over(x - 33.5, y + 4.0)
         return smooth_max(body, groove, 6.0)
 
     def malleolus(self, block: AnyArray) -> AnyArray:
@@ -171,7 +173,7 @@ class Tibia:
             if zone.all():
                 return part(points)
             if zone.any():
-                result[zone] = part(points[zone])
+                result[zone] = part(chosen(points, zone))
         return result
 
     def _upper(self, points: AnyArray) -> AnyArray:
