@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from surgiplan_desktop.app.import_study import choose
 from surgiplan_desktop.app.texts import Texts
+from surgiplan_desktop.base.errors import SurgiPlanError
 from surgiplan_desktop.imaging.dicom_scan import ScanResult, Series
 from surgiplan_desktop.imaging.repair_plan import RepairPlan
 from surgiplan_desktop.imaging.sources import Sources
@@ -58,6 +60,8 @@ def scan_lines(result: ScanResult, texts: Texts) -> tuple[str, ...]:
         title = series.description or texts.text("ui.scan_no_description")
         lines.append(f"{series.verdict.upper():<11}{series.first.modality or '-'}  {title}  [{series.uid}]")
         lines += [f"{'':<11}{line}" for line in _details(series, texts)]
+        if series.verdict == "refused":
+            lines.append(f"{'':<11}{texts.text('ui.scan_ask', what=what_to_ask(result, series, texts))}")
     for reason in dict.fromkeys(item.reason for item in result.rejected):
         names = [item.name for item in result.rejected if item.reason == reason]
         shown = ", ".join(names[:3]) + (", ..." if len(names) > 3 else "")
@@ -89,6 +93,16 @@ def case_repairs(case: Case, texts: Texts) -> tuple[str, ...]:
 def proposal_words(series: Series, texts: Texts) -> str:
     """Say why a series is proposed; empty where it is not."""
     return _reasons(series, texts) if series.proposed else ""
+
+
+def what_to_ask(result: ScanResult, series: Series, texts: Texts) -> str:
+    """Return what to ask for, by the error that taking the series as it is would raise."""
+    try:
+        choose(result, [series.uid])
+    except SurgiPlanError as error:
+        code = error.message_id.removeprefix("refused_")
+        return texts.text(f"ui.ask_{code}") if texts.has(f"ui.ask_{code}") else texts.error(error)[1]
+    return ""
 
 
 def _reasons(series: Series, texts: Texts) -> str:

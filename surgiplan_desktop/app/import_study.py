@@ -103,7 +103,7 @@ def choose(result: ScanResult, uids: Sequence[str] = (), *, accept_repair: bool 
     Raises
     ------
     UsageError
-        ``several_studies`` (with the list), ``several_frames``, ``unknown_series``, ``series_not_together``.
+        ``several_studies`` (with the list), ``mixed_patients``, ``several_frames``, ``unknown_series``, ``series_not_together``.
     InputDataError
         Nothing there at all (see :func:`nothing_found`), or ``refused_<finding code>`` naming the first file concerned.
     """
@@ -119,6 +119,8 @@ def choose(result: ScanResult, uids: Sequence[str] = (), *, accept_repair: bool 
     images = [series for series in result.series if _is_ct(series)]
     if not images:
         _refuse(result, max(result.series, key=lambda series: series.slices))
+    if any(finding.code == "identity_conflict" for series in images for finding in series.findings):
+        raise UsageError("mixed_patients", file=result.path, listing=_listing(images))
     if len({series.identity for series in images}) > 1:
         raise UsageError("several_studies", file=result.path, listing=_listing(images), count=len(images))
     taken = ("ok", "repairable") if accept_repair else ("ok",)

@@ -184,7 +184,7 @@ def _write_scan(
         paths = write_ct_series(
             reoriented(volume, wish.orientation, wish.patient_position),
             work / "dicom" / name if len(names) > 1 else work / "dicom",
-            description=f"phantom {name}",
+            description=f"simulated {name}",
             study_uid=study,
             frame_of_reference_uid=derived_uid("phantom frame", study),
             series_number=number + 1,

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Literal
 
-from surgiplan_desktop.app.describe_scan import repair_words
+from surgiplan_desktop.app.describe_scan import repair_words, what_to_ask
 from surgiplan_desktop.app.import_study import choose, nothing_found, scan
 from surgiplan_desktop.app.texts import Texts
 from surgiplan_desktop.base.errors import SurgiPlanError, UsageError
@@ -176,7 +176,7 @@ def _row(result: ScanResult, series: Series, proposed: frozenset[str], sources: 
         proposed=series.uid in proposed,
         reason=_reason(series, texts),
         repairs=_repairs(series, sources, texts),
-        ask="" if series.verdict == "ok" else _ask(result, series, texts),
+        ask="" if series.verdict == "ok" else what_to_ask(result, series, texts),
         spans_mm=tuple(sorted(_span(block) for block in series.blocks if len(block) > 1)),
         film=Path(sources.full_name(first.name)) if first.modality in FILM_MODALITIES and not sources.is_archive else None,
     )
@@ -194,16 +194,6 @@ def _repairs(series: Series, sources: Sources, texts: Texts) -> tuple[FindingWor
     return tuple(
         FindingWords("warn", repair_words(plan, texts), tuple(map(sources.full_name, plan.files))) for plan in series.repairs
     )
-
-
-def _ask(result: ScanResult, series: Series, texts: Texts) -> str:
-    """Return what to ask for, by the error that taking the series as it is would raise."""
-    try:
-        choose(result, [series.uid])
-    except SurgiPlanError as error:
-        code = error.message_id.removeprefix("refused_")
-        return texts.text(f"ui.ask_{code}") if texts.has(f"ui.ask_{code}") else texts.error(error)[1]
-    return ""
 
 
 def _span(block: tuple[SliceHeader, ...]) -> tuple[float, float]:

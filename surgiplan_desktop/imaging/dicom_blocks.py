@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import product
+from itertools import pairwise, product
 
 import numpy as np
 
@@ -16,6 +16,7 @@ from surgiplan_desktop.base.spaces import Affine
 from surgiplan_desktop.imaging.dicom_header import SliceHeader
 from surgiplan_desktop.imaging.series import Series
 from surgiplan_desktop.imaging.slice_stack import block_affine, stack_slices
+from surgiplan_desktop.imaging.splitting import is_pause
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -70,7 +71,7 @@ def plans_of(series: Series) -> list[BlockPlan]:
 
 
 def _joined(one: BlockPlan, other: BlockPlan) -> BlockPlan | None:
-    """Return both as one volume where the slices of one go on where the other's end, on the same grid; else None."""
+    """Return both as one volume where one goes on where and when the other ends, on the same grid; else None."""
     mine, theirs = one.slices[0], other.slices[0]
     if one.shape[1:] != other.shape[1:] or mine.kernel.strip().upper() != theirs.kernel.strip().upper():
         return None
@@ -78,6 +79,10 @@ def _joined(one: BlockPlan, other: BlockPlan) -> BlockPlan | None:
         return None
     stack = stack_slices([*one.slices, *other.slices])
     if len(stack.blocks) != 1 or stack.findings:
+        return None
+    first = {id(header) for header in one.slices}
+    changes = [pair for pair in pairwise(stack.blocks[0]) if (id(pair[0]) in first) != (id(pair[1]) in first)]
+    if len(changes) != 1 or is_pause(*changes[0]):
         return None
     uids = tuple(dict.fromkeys([*one.series_uids, *other.series_uids]))
     return BlockPlan(stack.blocks[0], block_affine(stack.blocks[0]), uids)

@@ -5,6 +5,9 @@ from __future__ import annotations
 import re
 from collections import defaultdict
 from collections.abc import Sequence
+from datetime import datetime
+from functools import lru_cache
+from itertools import pairwise
 from typing import Final
 
 import numpy as np
@@ -21,6 +24,8 @@ _SEARCHED: Final = 64
 #: A series is taken apart by acquisitions into no more parts than this, each of at least so many slices.
 _MOST_PARTS: Final = 16
 _LEAST_SLICES: Final = 3
+#: Slices acquired further apart in time than this do not make one volume unseen (practice.md 24: blocks within 2 minutes).
+PAUSE_S: Final = 120.0
 #: A part that holds this share of the series may be saved from the rest (shots of bolus tracking among the slices).
 _MAIN_SHARE: Final = 0.5
 _SCOUT_WORDS: Final = re.compile(r"scout|topogram|surview|scanogram|scanoscope|localizer|localiser|pilot", re.IGNORECASE)
@@ -45,10 +50,14 @@ def split_acquisitions(group: list[SliceHeader]) -> list[list[SliceHeader]]:
 
     Acquisition number, phase, energy, echo, kind and place of the field of view are tried in turn. A split is taken only where
     it leaves even stacks that lie over each other: stretches of other spacing that follow each other stay one series.
+    Slices of two acquisitions that lie between each other look like one fine stack: those are taken apart by tag or time, and
+    so are slices that follow each other after a pause in which the patient may have moved.
     """
     usable = [header for header in group if not header.truncated]
-    if len(usable) < 2 * _LEAST_SLICES or not all(_is_placed(header) for header in usable) or not _is_muddled(usable):
+    if len(usable) < 2 * _LEAST_SLICES or not all(_is_placed(header) for header in usable):
         return [group]
+    if not _is_muddled(usable):
+        return _between_each_other(group) or _after_a_pause(group) or [group]
     for values in zip(*map(_splitting_values, group), strict=True):
         parts: dict[object, list[SliceHeader]] = defaultdict(list)
         for header, value in zip(group, values, strict=True):
@@ -118,6 +127,48 @@ def _splitting_values(header: SliceHeader) -> tuple[object, ...]:
     normal = normal_of(header)
     corner = tuple(np.rint(position - float(position @ normal) * normal).astype(int).tolist())
     return *header.splitters, header.image_type, corner, header.acquired, header.lossy
+
+
+def _between_each_other(group: list[SliceHeader]) -> list[list[SliceHeader]] | None:
+    """Return the acquisitions whose slices make up one even stack only together, or None."""
+    for values in zip(*((*header.splitters, header.acquired) for header in group), strict=True):
+        parts: dict[str, list[SliceHeader]] = defaultdict(list)
+        for header, value in zip(group, values, strict=True):
+            parts[value].append(header)
+        if not 1 < len(parts) <= _MOST_PARTS or min(map(len, parts.values())) < _LEAST_SLICES:
+            continue
+        answer = _sorted_out(list(parts.values()))
+        if answer is not None:
+            return answer
+    return None
+
+
+def _after_a_pause(group: list[SliceHeader]) -> list[list[SliceHeader]] | None:
+    """Return what was acquired before and after each long pause inside a gap-free stretch, or None."""
+    if len({header.acquired for header in group}) < 2 or any(_moment(header.acquired) is None for header in group):
+        return None
+    if not any(is_pause(one, other) for block in stack_slices(group).blocks for one, other in pairwise(block)):
+        return None
+    ordered = sorted(group, key=lambda header: (header.acquired, header.name, header.frame_index))
+    cuts = [0, *(index for index in range(1, len(ordered)) if is_pause(ordered[index - 1], ordered[index])), len(ordered)]
+    parts = [ordered[start:end] for start, end in pairwise(cuts)]
+    if len(parts) < 2 or min(map(len, parts)) < _LEAST_SLICES:
+        return None
+    return parts
+
+
+def is_pause(one: SliceHeader, other: SliceHeader) -> bool:
+    """Whether so long a time lies between two images that the patient may have moved; no where the tags tell no time."""
+    earlier, later = _moment(one.acquired), _moment(other.acquired)
+    return earlier is not None and later is not None and abs((later - earlier).total_seconds()) > PAUSE_S
+
+
+@lru_cache(maxsize=4096)
+def _moment(acquired: str) -> datetime | None:
+    try:
+        return datetime.strptime(acquired[:15], "%Y%m%dT%H%M%S")
+    except ValueError:
+        return None
 
 
 def _sorted_out(parts: list[list[SliceHeader]]) -> list[list[SliceHeader]] | None:

@@ -225,3 +225,35 @@ def test_a_sound_series_is_proposed_before_one_to_be_repaired(tmp_path: Path) ->
 )  # fmt: skip
 def test_names_of_kernels(kernel: str, kind: str) -> None:
     assert kernel_class(kernel) == kind
+
+
+@pytest.mark.parametrize("keyword", ["AcquisitionNumber", "AcquisitionTime", "KVP"])
+def test_two_acquisitions_between_each_other_are_not_one_fine_stack(tmp_path: Path, keyword: str) -> None:
+    values = {"AcquisitionNumber": "2", "AcquisitionTime": "124500", "KVP": "80"}
+    write(tmp_path, volume(step=2.0))
+    write(tmp_path, volume(step=2.0, low=1.0, seed=1), lambda d: setattr(d, keyword, values[keyword]), prefix="B")
+    series = found(tmp_path)
+    assert [(item.slices, item.verdict, item.spacing_mm[2]) for item in series] == [(10, "ok", 2.0), (10, "ok", 2.0)]
+    assert all("mixed_orientation" in codes(item) for item in series)
+    assert len(plan_blocks(series)) == 2, "nor are they joined where a person names both"
+
+
+@pytest.mark.parametrize(("minutes", "volumes"), [(1, 1), (45, 2)])
+@pytest.mark.parametrize("uids", [("1.2.3.4", "1.2.3.4"), ("1.2.3.4", "1.2.3.5")])
+def test_a_pause_in_which_the_patient_may_move_parts_a_volume(
+    tmp_path: Path, uids: tuple[str, str], minutes: int, volumes: int
+) -> None:
+    later = f"12{minutes:02d}00"
+    write(tmp_path, volume(), series=uids[0])
+    write(tmp_path, volume(low=10.0, seed=1), lambda d: setattr(d, "AcquisitionTime", later), series=uids[1], prefix="B")
+    series = found(tmp_path)
+    assert {item.verdict for item in series} == {"ok"}
+    plans = plan_blocks(series)
+    assert [len(plan.slices) for plan in plans] == ([20] if volumes == 1 else [10, 10])
+
+
+def test_blocks_with_pauses_between_them_stay_one_series(tmp_path: Path) -> None:
+    write(tmp_path, volume())
+    write(tmp_path, volume(low=100.0, seed=1), lambda d: setattr(d, "AcquisitionTime", "124500"), prefix="B")
+    (series,) = found(tmp_path)
+    assert (series.verdict, len(series.blocks)) == ("ok", 2)
