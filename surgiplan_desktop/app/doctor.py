@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Final, Literal
 
 from surgiplan_desktop.app.jobs import Inbox, JobRunner
+from surgiplan_desktop.app.models import list_models, remembered_speeds
 from surgiplan_desktop.base.paths import user_work_folder
 from surgiplan_desktop.base.progress import SILENT, Progress
 from surgiplan_desktop.scene.snapshot import probe_pictures
@@ -32,7 +33,7 @@ class Trial:
 
 def examine(*, progress: Progress = SILENT) -> tuple[Trial, ...]:
     """Try everything and return what was found, in a fixed order."""
-    parts = (_system, _disk, _pictures, _screen, _inference, _worker)
+    parts = (_system, _disk, _pictures, _screen, _inference, _models, _worker)
     trials: list[Trial] = []
     for number, part in enumerate(parts):
         progress.step(number, len(parts), "doctor")
@@ -83,6 +84,14 @@ def _inference() -> list[Trial]:
         status: Literal["ok", "warn", "fail"] = "ok" if trial.works else ("fail" if name == "cpu_inference" else "warn")
         trials.append(Trial(name, status, round(trial.seconds * 1000.0, 1), "ms", trial.detail or trial.provider))
     return trials
+
+
+def _models() -> list[Trial]:
+    packs, problems = list_models()
+    if not packs and not problems:
+        return [Trial("models", "warn", 0.0, "", "no model pack is installed")]
+    told = [*(speed for pack in packs for speed in remembered_speeds(pack)), *(f"broken: {problem.file}" for problem in problems)]
+    return [Trial("models", "warn" if problems else "ok", float(len(packs)), "", "; ".join(told))]
 
 
 def _worker() -> list[Trial]:

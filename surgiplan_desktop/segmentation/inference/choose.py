@@ -197,6 +197,21 @@ def rank(
     return tuple(options), findings
 
 
+def remembered(path: Path, shape: Sequence[int], settings: Settings) -> tuple[Option, ...]:
+    """Return the speeds that were measured for a network on this machine, fastest first, without measuring any."""
+    known = _read(settings.memory)
+    digest = _digest(path)
+    options = []
+    for engine, device in _candidates("auto", settings.engines):
+        try:
+            seconds = known.get(_key(digest, shape, engine, device, settings))
+        except EngineFailure:
+            continue
+        if seconds is not None:
+            options.append(Option(engine.name, device, seconds))
+    return tuple(sorted(options, key=lambda option: option.seconds or 0.0))
+
+
 def failure_finding(engine: str, device: str, failure: EngineFailure, taken: str) -> Finding:
     """Return what to tell of an engine or device that does not work; ``taken`` is what took over."""
     severity: Literal["note", "warn"] = "note" if failure.reason == "missing" else "warn"
