@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+import time
+from collections.abc import Callable
+from typing import Final, Protocol
+
+#: Before so many seconds and such a share of the work nobody knows how long it will take.
+_LEAST_SECONDS: Final = 2.0
+_LEAST_SHARE: Final = 0.02
 
 
 class Cancelled(Exception):  # noqa: N818 - not an error: the user asked for it
@@ -38,3 +44,23 @@ class PartOfProgress:
 
 
 SILENT = SilentProgress()
+
+
+class Pace:
+    """How long work will still take, from its pace since it was first seen; work that falls back is new work."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._start = (0.0, clock())
+        self._last = 0.0
+
+    def seconds_left(self, fraction: float) -> float | None:
+        """Return the seconds left at a fraction 0..1 of the work; None while it is too early to say."""
+        now = self._clock()
+        if fraction < self._last:
+            self._start = (fraction, now)
+        self._last = fraction
+        done, passed = fraction - self._start[0], now - self._start[1]
+        if passed < _LEAST_SECONDS or done < _LEAST_SHARE:
+            return None
+        return max(0.0, 1.0 - fraction) * passed / done

@@ -9,6 +9,7 @@ import time
 from typing import TextIO
 
 from surgiplan_desktop.app.texts import Texts
+from surgiplan_desktop.base.progress import Pace
 
 
 class Console:
@@ -23,6 +24,7 @@ class Console:
             _never_refusing(stream)
         self._last_time = 0.0
         self._last_line = ""
+        self._pace = Pace()
 
     def step(self, done: float, total: float, text_id: str) -> None:
         """Show progress on standard error, at most five times a second on a terminal, once a text elsewhere."""
@@ -34,14 +36,22 @@ class Console:
             now = time.monotonic()
             if now - self._last_time >= 0.2 or done >= total:
                 self._last_time = now
-                self._err.write(f"\r{text[:60]:<60} {percent:3.0f} %")
+                self._err.write(f"\r{text[:60]:<60} {percent:3.0f} % {self._left(percent):<16}")
                 if done >= total:
-                    self._err.write("\r" + " " * 70 + "\r")
+                    self._err.write("\r" + " " * 86 + "\r")
                 self._err.flush()
         elif text != self._last_line:
             self._last_line = text
             self._err.write(f"{text} ...\n")
             self._err.flush()
+
+    def _left(self, percent: float) -> str:
+        seconds = self._pace.seconds_left(percent / 100.0)
+        if seconds is None or percent >= 100.0:
+            return ""
+        if seconds < 90.0:
+            return self.texts.text("ui.seconds_left", seconds=max(1, round(seconds)))
+        return self.texts.text("ui.minutes_left", minutes=round(seconds / 60.0))
 
     def say(self, line: str) -> None:
         """Write a line for a person to standard error."""

@@ -195,7 +195,9 @@ class _Passes:
         blending = self.blending
         if blending.what == "logits":
             entropy = softmax_in_place(logits / np.float32(blending.temperature)) if blending.uncertainty else None
-            return np.array(logits), entropy
+            # the answer is the caller's own, unless several are to be summed in it
+            alone = len(self.networks) == 1 and not axes and len(blending.mirrors) == 1
+            return logits if alone else np.array(logits), entropy
         shares = logits / np.float32(blending.temperature)
         entropy = softmax_in_place(shares)
         return shares, entropy if blending.uncertainty else None
