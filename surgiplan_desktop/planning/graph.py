@@ -207,7 +207,7 @@ def _add_bones(graph: dict[Key, Node], case: Case, load: AssetLoader) -> None:
         graph[labels_key(number)] = Node("labels", 1, _load_labels, (labels, block.affine), context=(load,))
     grids = tuple(key for number in range(len(blocks)) for key in (labels_key(number), volume_key(number)))
     for bone in run.bones:
-        graph[bone_key(bone)] = Node("bone_from_blocks", 1, bone_from_blocks, (bone,), grids, "thread")
+        graph[bone_key(bone)] = Node("bone_from_blocks", 2, bone_from_blocks, (bone,), grids, "thread")
 
 
 def _add_scan_quality(graph: dict[Key, Node], case: Case) -> None:
@@ -255,7 +255,7 @@ def _add_leg(graph: dict[Key, Node], case: Case, side: Side) -> None:
     if tibia is not None:
         needs: tuple[Key, ...] = (bone_key(tibia),) if fibula is None else (bone_key(tibia), bone_key(fibula))
         found.append(("found", side, BoneName.TIBIA))
-        graph[found[-1]] = Node("find_tibia", 5, find_tibia, (side,), needs, "thread")
+        graph[found[-1]] = Node("find_tibia", 6, find_tibia, (side,), needs, "thread")
     placed = tuple(sorted((name, item.point_lps) for (where, name), item in case.landmarks.items() if where == side))
     graph[landmarks_key(side)] = Node("merge_landmarks", 1, merge_landmarks, (side, placed), tuple(found))
     graph[frames_key(side)] = Node("leg_frames", 1, leg_frames, (), (landmarks_key(side),))

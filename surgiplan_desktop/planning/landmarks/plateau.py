@@ -29,7 +29,7 @@ _STILL = 1e-5
 _MOST_ROUNDS = 20
 #: The inner part of a facet, free of rim and spine: ellipse in shares of the plateau's half width and half depth.
 _FACET_CENTRE = 0.6
-_FACET_HALF = (0.32, 0.7)
+_FACET_HALF = (0.28, 0.6)
 #: Front and rear rim are taken within this of the plateau's plane: deeper, the front of the bone runs out to the tuberosity.
 _FACET_RIM_MM = 5.0
 
