@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, TypeVar
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter1d
 
 from surgiplan_desktop.base.arrays import BoolArray
 from surgiplan_desktop.segmentation.inference.engine import Float32Array
 
 Index3 = tuple[int, int, int]
+_Kind = TypeVar("_Kind", bound=np.generic)
 
 #: Standard deviation of the weights as a share of the tile's edge (nnU-Net, Isensee 2021).
 _SIGMA_SHARE: Final = 0.125
@@ -82,12 +84,12 @@ def tile_weights(tile: Sequence[int]) -> Float32Array:
     return result
 
 
-def cut_tile(volume: Float32Array, start: Index3, tile: Index3, fill: float) -> Float32Array:
-    """Return the tile (c, k, j, i) of a volume (c, k, j, i); voxels outside the volume are ``fill``."""
+def cut_tile(volume: NDArray[_Kind], start: Index3, tile: Index3, fill: float) -> NDArray[_Kind]:
+    """Return the tile (c, k, j, i) of a volume (c, k, j, i) in its type; voxels outside the volume are ``fill``."""
     found = volume[(slice(None), *_inside(start, tile))]
     if found.shape[1:] == tile:
         return np.ascontiguousarray(found)
-    result = np.full((volume.shape[0], *tile), fill, dtype=np.float32)
+    result = np.full((volume.shape[0], *tile), fill, dtype=volume.dtype)
     place = tuple(slice(max(0, -first), max(0, -first) + size) for first, size in zip(start, found.shape[1:], strict=True))
     result[(slice(None), *place)] = found
     return result

@@ -59,7 +59,14 @@ def memory_limit() -> int:
 
 
 def plan_memory(
-    grid: TileGrid, *, channels: int, classes: int, blending: Blending, run_bytes: int, limit_bytes: int | None = None
+    grid: TileGrid,
+    *,
+    channels: int,
+    classes: int,
+    blending: Blending,
+    run_bytes: int,
+    members: int = 1,
+    limit_bytes: int | None = None,
 ) -> MemoryPlan:
     """Find the highest strips whose peak stays within the limit, before anything is computed.
 
@@ -70,6 +77,8 @@ def plan_memory(
     run_bytes
         What all loaded networks take for one tile
         (:func:`surgiplan_desktop.segmentation.inference.footprint.run_bytes`).
+    members
+        Networks whose answers are averaged.
     limit_bytes
         Bytes above which is refused; default :func:`memory_limit`.
 
@@ -79,7 +88,7 @@ def plan_memory(
         ``tiles_memory`` with what would be needed at least and the limit, in MiB.
     """
     limit = memory_limit() if limit_bytes is None else limit_bytes
-    fixed = run_bytes + _fixed_bytes(grid, channels, classes, blending)
+    fixed = run_bytes + _fixed_bytes(grid, channels, classes, blending, members)
     _, height, width = grid.shape
     row = 4 * (classes + 2) * min(grid.tile[0], grid.shape[0]) * width
     # lower strips would run every tile more than three times
@@ -94,11 +103,13 @@ def plan_memory(
     return MemoryPlan(strip, runs, fixed + strip * row)
 
 
-def _fixed_bytes(grid: TileGrid, channels: int, classes: int, blending: Blending) -> int:
+def _fixed_bytes(grid: TileGrid, channels: int, classes: int, blending: Blending, members: int) -> int:
     voxels = math.prod(grid.tile)
     output = 4 * classes * voxels
     waiting = 2 if output <= _AHEAD_BYTES else 1
-    passes = 1 if blending.what == "logits" and not blending.uncertainty and blending.mirrors == ((),) else 2
+    # a lone answer is blended as it is; several are summed, and a softmax is made, in arrays of their own
+    alone = blending.what == "logits" and not blending.uncertainty and members * len(blending.mirrors) == 1
+    passes = 0 if alone else 2
     result = math.prod(grid.shape) * (3 if blending.uncertainty else 1)
     return 8 * channels * voxels + output * (waiting + passes) + 16 * voxels + result + 3 * BLOCK_BYTES
 

@@ -106,14 +106,14 @@ def test_every_truncation_of_a_network_is_refused(tmp_path: Path) -> None:
     folder = write_pack(tmp_path / "tiny")
     path = folder / "fine.onnx"
     whole = path.read_bytes()
-    for length in range(0, len(whole) - 8, 7):
+    for length in range(0, len(whole) - 8, 23):
         path.write_bytes(whole[:length])
         with pytest.raises(ValueError, match=r"."):
             read_head(path)
     write_manifest(folder)
     assert refusal(folder).message_id == "pack_onnx_broken"
     random = np.random.default_rng(0)
-    for _ in range(300):
+    for _ in range(100):
         harmed = bytearray(whole)
         harmed[random.integers(len(whole))] = random.integers(256)
         path.write_bytes(harmed)

@@ -82,7 +82,7 @@ def test_logits_are_the_weighted_mean_over_all_tiles() -> None:
     assert labels.entropy is None
 
 
-@pytest.mark.parametrize("strip", [1, 4, 5, 18])
+@pytest.mark.parametrize("strip", [3, 5, 18])
 def test_strips_change_nothing(strip: int) -> None:
     grid = plan_tiles(SHAPE, TILE, overlap=0.6)
     blending = Blending("probabilities", 1.3, uncertainty=True)
@@ -151,13 +151,13 @@ def test_the_mask_skips_tiles_and_leaves_its_voxels_as_they_were() -> None:
 
 
 def test_memory_is_planned_and_kept() -> None:
-    classes, shape, tile = 117, (24, 72, 96), (16, 16, 16)
+    classes, shape, tile = 117, (24, 64, 96), (16, 16, 16)
     grid = plan_tiles(shape, tile)
     wide = plan_memory(grid, channels=1, classes=classes, blending=Blending(), run_bytes=0, limit_bytes=1 << 40)
-    assert (wide.strip, wide.tile_runs) == (72, len(grid.starts))
+    assert (wide.strip, wide.tile_runs) == (64, len(grid.starts))
     limit = 140 << 20
     tight = plan_memory(grid, channels=1, classes=classes, blending=Blending(), run_bytes=0, limit_bytes=limit)
-    assert tight.strip < 72
+    assert tight.strip < 64
     assert len(grid.starts) < tight.tile_runs <= 3 * len(grid.starts)
     assert tight.peak_bytes <= limit
     source = image(shape)
