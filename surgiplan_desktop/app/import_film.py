@@ -24,6 +24,8 @@ from surgiplan_desktop.planning.film_geometry import ball_calibration, calibrati
 _SIDE_OF_TAG = {"R": Side.RIGHT, "L": Side.LEFT}
 #: Findings that a new calibration makes anew.
 _OF_CALIBRATION = ("film_magnification_odd", "film_scale_coarse")
+#: Findings that say why lengths are locked: a ball or ruler settles them.
+_LOCKED = ("film_no_spacing", "film_detector_spacing", "film_spacing_unstated", "film_spacing_implausible")
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,9 +84,7 @@ def attach_film(
     case = session.case
     same = next((film for film in case.films if film.source == source), None)
     calibrated = _calibration(image, calibration)
-    findings = [
-        item for item in image.findings if not (calibration and item.code in ("film_no_spacing", "film_detector_spacing"))
-    ]
+    findings = [item for item in image.findings if not (calibration and item.code in _LOCKED)]
     findings += calibration_findings(calibrated, image.detector_spacing_mm)
     findings += _conflicts(image, side, taken, case)
     film = Film(
@@ -112,7 +112,7 @@ def calibrate(session: Session, film_id: str, known: KnownSize) -> Film:
     """Calibrate a film of the case by ball or ruler, as one undo step; errors as the calibrations."""
     film = session.case.film(film_id)
     calibration = _known(known, film.shape, film.aspect)
-    kept = tuple(item for item in film.findings if item.code not in _OF_CALIBRATION)
+    kept = tuple(item for item in film.findings if item.code not in (*_OF_CALIBRATION, *_LOCKED))
     findings = (*kept, *calibration_findings(calibration, film.detector_spacing_mm))
 
     def edit(case: Case) -> Case:

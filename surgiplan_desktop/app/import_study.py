@@ -85,6 +85,9 @@ def nothing_found(result: ScanResult) -> InputDataError | None:
         return None
     if not result.files:
         return InputDataError("folder_empty", file=result.path)
+    volumes = [item.name for item in result.rejected if volume_kind(Path(item.name)) is not None]
+    if volumes and all(item.reason == "not_dicom" for item in result.rejected):
+        return InputDataError("folder_of_volumes", file=result.path, name=volumes[0])
     for reason in _TELLING_REASONS:
         files = [item for item in result.rejected if item.reason == reason]
         if files:

@@ -83,6 +83,13 @@ def run_film(path: Path, arguments: argparse.Namespace, console: Console) -> Out
     return Outcome(data, (console.texts.text(key, code=code), *film_lines(film, console.texts)))
 
 
+def refuse_film_options(arguments: argparse.Namespace) -> None:
+    """Raise UsageError ``scan_option`` where an option of films was typed for a scan: nothing typed is passed over."""
+    for option in ("attach", "film_date", "ball", "ruler", "invert"):
+        if getattr(arguments, option):
+            raise UsageError("scan_option", file=arguments.path, option=f"--{option.replace('_', '-')}")
+
+
 def _known(arguments: argparse.Namespace) -> KnownSize | None:
     if arguments.ball is not None:
         return known_size("ball", arguments.ball)

@@ -126,7 +126,9 @@ def _circle_diameter(points: FloatArray) -> float:
 
 def _calibration(kind: str, known_mm: float, measured: float, points_px: Sequence[Point], aspect: float) -> FilmCalibration:
     limits = default_limits()
-    scale = known_mm / measured if measured > 0 else np.inf
+    if measured == 0:
+        raise UsageError("film_points_count", count=1)
+    scale = known_mm / measured
     if not limits["film.pixel_low_mm"] <= scale <= limits["film.pixel_high_mm"]:
         raise InputDataError("film_scale", known_mm=known_mm, measured_px=round(measured, 2), scale=float(f"{scale:.4g}"))
     return FilmCalibration(

@@ -105,6 +105,7 @@ def test_calibrating_later_is_one_undo_step(tmp_path: Path, capsys: pytest.Captu
         (["--side", "left", "--ball", "25", "10", "10"], "film_numbers"),
         (["--side", "left", "--ruler", "25", "10", "10", "20", "20", "30", "30"], "film_points_count"),
         (["--side", "left", "--ball", "25", "10", "10", "900", "20"], "film_points_outside"),
+        (["--side", "left", "--ball", "25", "10", "10", "10", "10"], "film_points_count"),
         (["--side", "left", "--accept-repair"], "film_option"),
     ],
 )

@@ -206,3 +206,30 @@ def test_an_output_folder_without_permission(
     code, data, _ = answer(capsys, "import", ct, "-o", tmp_path / "case.surgiplan")
     assert (code, data["error"]["id"], data["error"]["file"]) == (2, "output_not_writable", str(tmp_path / "case.surgiplan"))
     assert sorted(item.name for item in tmp_path.iterdir()) == ["ct"]
+
+
+@pytest.mark.parametrize(
+    "typed", [["--ball", "25", "1", "1", "2", "2"], ["--attach"], ["--invert"], ["--film-date", "2026-01-01"]]
+)
+def test_what_is_for_films_is_not_passed_over_for_a_scan(
+    ct: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], typed: list[str]
+) -> None:
+    code, data, _ = answer(capsys, "import", ct, "-o", tmp_path / "c.surgiplan", *typed)
+    assert (code, data["error"]["id"]) == (2, "scan_option")
+    assert not (tmp_path / "c.surgiplan").exists()
+
+
+def test_a_refused_series_says_what_to_ask_for(ct: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for path in ct.iterdir():
+        dataset = pydicom.dcmread(path)
+        dataset.ImagePositionPatient = None
+        dataset.save_as(path)
+    assert run(["scan", str(ct)]) == 0
+    assert "what to do: Ask for the original DICOM export" in capsys.readouterr().out
+
+
+def test_a_folder_of_volume_files_says_so(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "labels.nii.gz").write_bytes(b"x" * 400)
+    code, data, _ = answer(capsys, "scan", tmp_path)
+    assert (code, data["error"]["id"]) == (3, "folder_of_volumes")
+    assert "labels.nii.gz" in data["error"]["text"]

@@ -13,12 +13,13 @@ from pytestqt.qtbot import QtBot
 
 from surgiplan_desktop.app import import_study
 from surgiplan_desktop.gui.bridge import Bridge
+from surgiplan_desktop.gui.dialogs.about import About
 from surgiplan_desktop.gui.dialogs.resolve_side import ResolveSide
 from surgiplan_desktop.gui.help_acts import HELP_ACTS
 from surgiplan_desktop.gui.main_window import MainWindow
 from surgiplan_desktop.gui.steps import side_conflict
 from surgiplan_desktop.imaging.dicom_write import write_ct_series
-from surgiplan_desktop.model.anatomy import Side
+from surgiplan_desktop.model.anatomy import BoneName, Side
 from surgiplan_desktop.model.case import Intake
 from surgiplan_desktop.model.edits import set_intake
 from surgiplan_desktop.scene.film_grey import film_grey, film_levels
@@ -67,6 +68,7 @@ def test_a_film_is_attached_by_hand_and_its_lengths_are_locked_until_it_is_calib
     spacing = bridge.case.films[0].calibration.spacing_mm
     assert spacing is not None
     assert spacing[1] == pytest.approx(25.0 / 50.0, rel=0.06)
+    assert not any(finding.code == "film_no_spacing" for finding in bridge.case.films[0].findings)
     bridge.session.undo()
     assert bridge.case.films[0].calibration.spacing_mm is None
     bridge.session.undo()
@@ -128,6 +130,7 @@ def test_meshes_are_shown_with_their_guess_and_taken_only_when_it_is_confirmed(
     qtbot.mouseClick(window.panel.primary, Qt.MouseButton.LeftButton)
     (bone,) = bridge.case.imported_bones
     assert (bone.unit, bone.chosen_by) == ("m", "confirmed_guess")
+    assert isinstance(bone.bone.bone, BoneName)  # a plain string is equal to it, and yet the shin bone is then no shin bone
     assert not page.open
     bridge.session.undo()
     assert bridge.case.imported_bones == ()
@@ -173,6 +176,14 @@ def test_the_light_of_the_scan_and_its_reasons_stand_in_study(
     assert "4 mm" in window.panel.findChild(object, "quality_reason_0").text()
     bridge.session.apply("request", lambda case: replace(case, study=None))
     qtbot.waitUntil(lambda: window.panel.findChild(object, "scan_quality") is None, timeout=10000)
+
+
+def test_the_versions_lie_above_the_buttons(qtbot: QtBot, bridge: Bridge, window: MainWindow) -> None:
+    about = About(bridge, window)
+    qtbot.addWidget(about)
+    about.show()
+    table, copy = about.findChild(object, "about_versions"), about.findChild(object, "about_copy")
+    assert table.geometry().bottom() < copy.geometry().top()
 
 
 def test_help_is_complete_and_the_protocol_is_written_where_asked(

@@ -16,7 +16,7 @@ from surgiplan_desktop.app.texts import Texts
 from surgiplan_desktop.base.spaces import Affine
 from surgiplan_desktop.cli.command import Command, Outcome
 from surgiplan_desktop.cli.console import Console
-from surgiplan_desktop.cli.films import add_film_arguments, run_film
+from surgiplan_desktop.cli.films import add_film_arguments, refuse_film_options, run_film
 from surgiplan_desktop.cli.session import add_force_argument, check_case_output, new_for_command
 from surgiplan_desktop.imaging.films import film_at
 from surgiplan_desktop.model.anatomy import Side
@@ -53,6 +53,7 @@ def _run(arguments: argparse.Namespace, console: Console) -> Outcome:
     film = film_at(arguments.path)
     if film is not None:
         return run_film(film, arguments, console)
+    refuse_film_options(arguments)
     side = Side(arguments.side) if arguments.side else None
     uids = [uid for group in arguments.series for uid in group]
     output = check_case_output(arguments.output, arguments.force)

@@ -19,16 +19,20 @@ class About(QDialog):
         self.setObjectName("about")
         word = bridge.word
         self.setWindowTitle(word("action_about"))
-        self.setFixedWidth(520)
         self._rows = (*program_versions(), *hardware())
         layout = QVBoxLayout(self)
         layout.setContentsMargins(20, 16, 20, 16)
         layout.setSpacing(10)
-        layout.addWidget(label(word("program_title"), "headline"))
+        headline = label(word("program_title"), "headline")
+        headline.setFixedWidth(480)
+        layout.addWidget(headline)
         layout.addWidget(card(word("about_text"), "warn", word("research_use_only")))
         table = Table("about_versions", ["", ""], (180, 0))
         table.fill([[(name, None, ""), (version, None, "")] for name, version in self._rows])
         layout.addWidget(table)
+        layout.setSizeConstraint(
+            QVBoxLayout.SizeConstraint.SetFixedSize
+        )  # else the table, high as its rows, lies under the buttons
         foot = QHBoxLayout()
         foot.addWidget(button(word("about_copy"), "about_copy", self._copy))
         foot.addStretch(1)

@@ -152,7 +152,8 @@ class MeshImport(QWidget):
 
     def _chosen(self) -> tuple[tuple[BoneName, Path], ...]:
         chosen = [(field.box.currentData(), path) for path, field in self._bones.items()]
-        return tuple((bone, path) for bone, path in chosen if bone is not None)
+        # Qt hands the name back as a plain string, which is equal to a BoneName and yet none
+        return tuple((BoneName(bone), path) for bone, path in chosen if bone is not None)
 
     def _look(self) -> None:
         """Read the files as the user says they are; the newest wish counts."""
