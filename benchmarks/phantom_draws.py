@@ -16,10 +16,12 @@ from pathlib import Path
 
 import numpy as np
 
+from surgiplan_desktop.base.arrays import FloatArray
 from surgiplan_desktop.base.errors import UsageError
 from surgiplan_desktop.model.anatomy import LANDMARKS, BoneId, BoneName
 from surgiplan_desktop.model.mesh import Mesh
 from surgiplan_desktop.phantom.draws import draw_anywhere
+from surgiplan_desktop.phantom.fields import Field
 from surgiplan_desktop.phantom.limb import Leg, build_leg
 
 #: Landmarks that are centres, or lie on a line or plane of the joint and not on the bone.
@@ -29,6 +31,7 @@ OFF_THE_BONE = {
     "lateral_plateau_edge", "ankle_centre", "medial_plafond", "lateral_plafond",
 }  # fmt: skip
 SURFACE_MM = 0.1
+_CHUNK = 8_000
 #: From proximal to distal along femur or tibia; from medial to lateral across the knee.
 FEMUR_ORDER = ("hip_centre", "lesser_trochanter_tip", "femoral_shaft_proximal", "femoral_shaft_distal", "adductor_tubercle",
                "medial_epicondyle", "femoral_knee_centre", "medial_distal_condyle")  # fmt: skip
@@ -47,7 +50,7 @@ def faults(leg: Leg) -> list[str]:
             if other is one.bone:
                 continue
             near = ((mesh.vertices > solid.lowest - 1.0) & (mesh.vertices < solid.highest + 1.0)).all(axis=1)
-            if near.any() and (gap := float(solid.field(mesh.vertices[near]).min())) <= 0.0:
+            if near.any() and (gap := lowest(solid.field, mesh.vertices[near])) <= 0.0:
                 found.append(f"{one.bone} in {other} by {-gap:.2f} mm")
     points = leg.truth_landmarks
     for name, point in points.items():
@@ -56,6 +59,11 @@ def faults(leg: Leg) -> list[str]:
             if off > SURFACE_MM:
                 found.append(f"{name} {off:.2f} mm off its bone")
     return found + order_faults(leg)
+
+
+def lowest(field: Field, points: FloatArray) -> float:
+    """Lowest value of a field at points, some at a time."""
+    return min(float(field(points[first : first + _CHUNK]).min()) for first in range(0, len(points), _CHUNK))
 
 
 def mesh_faults(mesh: Mesh) -> list[str]:

@@ -25,6 +25,9 @@ _LENGTHS_MM: Final = (14.0, 45.0)
 #: Further from the surface than this a field keeps its value, mm.
 _REACH_MM: Final = 9.0
 _BLEND_MM: Final = 3.0
+#: A landmark of the surface lies nearer to it than this; osteophytes fade out between these distances from it, mm.
+_ON_BONE_MM: Final = 0.1
+_BARE_MM: Final = (1.5, 6.5)
 #: Landmarks that need more room than 9 mm without displacement: sections and patches are averages over them, mm.
 _STILL_MM: Final = {
     "femoral_shaft_proximal": 26.0, "femoral_shaft_distal": 26.0, "tibial_shaft_proximal": 26.0, "tibial_shaft_distal": 24.0,
@@ -70,7 +73,10 @@ class Still:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Disturbed:
-    """A bone with osteophytes (centre, radii) and a random displacement of ``amount_mm``; still where landmarks are."""
+    """A bone with osteophytes (centre, radii) and a random displacement of ``amount_mm``; still where landmarks are.
+
+    ``bare`` are the balls round landmarks of the surface into which no osteophyte reaches.
+    """
 
     field: Field
     osteophytes: tuple[tuple[FloatArray, FloatArray], ...]
@@ -78,6 +84,7 @@ class Disturbed:
     waves: FloatArray
     phases: FloatArray
     still: Still
+    bare: Still
 
     def __call__(self, points: AnyArray) -> AnyArray:
         """Evaluate in the frame of the field."""
@@ -92,9 +99,10 @@ class Disturbed:
             wave = np.clip(wave * float(np.sqrt(2.0 / len(self.phases)) / 2.0), -1.0, 1.0)
             fade = 1.0 - np.square(part / _REACH_MM)
             part = part - self.amount_mm * wave * self.still.freedom(at) * fade
+        spurred = part
         for centre, radii in self.osteophytes:
-            part = smooth_min(part, ellipsoid(at, centre, radii), _BLEND_MM)
-        value[near] = part
+            spurred = smooth_min(spurred, ellipsoid(at, centre, radii), _BLEND_MM)
+        value[near] = part + (spurred - part) * self.bare.freedom(at) if self.osteophytes else part
         return value
 
 
@@ -137,7 +145,9 @@ def disturbed_bones(skeleton: Skeleton, points: dict[str, FloatArray]) -> dict[B
         centres, radii = np.array([own[name] for name in inner]), np.array(list(inner.values()))
         still = Still(centres, radii, radii + 12.0)
         spurs = _osteophytes(fields[bone], bone, skeleton, p.osteophyte_mm) if p.osteophyte_mm > 0.0 else ()
-        fields[bone] = Disturbed(fields[bone], spurs, p.roughness_mm, *waves_of(p.seed, bone), still)
+        surface = centres[np.abs(fields[bone](centres)) < _ON_BONE_MM]
+        bare = Still(surface, np.full(len(surface), _BARE_MM[0]), np.full(len(surface), _BARE_MM[1]))
+        fields[bone] = Disturbed(fields[bone], spurs, p.roughness_mm, *waves_of(p.seed, bone), still, bare)
     return fields
 
 

@@ -252,7 +252,9 @@ def build_femur(parameters: LegParameters, vary: Variation) -> Femur:
         # The neck makes its angle with the shaft, and its projection across the mechanical axis has the wanted torsion.
         tilt = _tilt_for(level, shaft_up, angle)
         neck = np.sin(tilt) * level + np.cos(tilt) * _UP
-        neck_base = head - (23.0 * size + parameters.head_radius_mm) * vary.factor("neck length") * neck
+        before, neck_base = neck_base, head - (23.0 * size + parameters.head_radius_mm) * vary.factor("neck length") * neck
+        if np.array_equal(before, neck_base):
+            break
         rod = _shaft(start, neck_base, distal.scale, size, vary)
         length = head[2] + parameters.head_radius_mm + 22.0
         shaft_up = unit(rod.centre(0.75 * length - 22.0) - rod.centre(0.25 * length - 22.0))

@@ -15,7 +15,7 @@ from surgiplan_desktop.base.arrays import FloatArray
 from surgiplan_desktop.base.errors import UsageError
 from surgiplan_desktop.phantom.femur import TROCHLEA, Femur
 from surgiplan_desktop.phantom.parameters import RANGES, LegParameters
-from surgiplan_desktop.phantom.probe import extreme_point
+from surgiplan_desktop.phantom.probe import extreme_point, refined_extreme
 from surgiplan_desktop.phantom.small_bones import PATELLA_EDGE_MM, Patella
 from surgiplan_desktop.phantom.variation import Variation
 
@@ -36,9 +36,13 @@ def patella_on_path(femur: Femur, scale: float, height: float, along: float) -> 
     return Patella(femur, femur.from_block(scale * middle), femur.block_axes @ axes, scale, height)
 
 
-def poles(patella: Patella) -> tuple[FloatArray, FloatArray]:
-    """Superior and inferior pole along the patella's own axis, in F."""
+def poles(patella: Patella, near: tuple[FloatArray, FloatArray] | None = None) -> tuple[FloatArray, FloatArray]:
+    """Superior and inferior pole along the patella's own axis, in F; ``near`` are points close to them."""
     up = patella.axes[:, 2]
+    if near is not None:
+        top, low = refined_extreme(patella, near[0], up, 4.0), refined_extreme(patella, near[1], -up, 4.0)
+        if top is not None and low is not None:
+            return top, low
     top = extreme_point(patella, patella.centre + patella.scale * patella.axes @ np.array([0.0, 1.0, 18.0]), up, 4.0)
     low = extreme_point(patella, patella.centre + patella.scale * patella.axes @ np.array([-0.5, 2.0, -20.0]), -up, 2.0)
     return top, low
@@ -102,12 +106,21 @@ def place_patella(
     """
     scale, height = parameters.knee_width_mm / 77.0, vary.factor("patella apex", 2.0)
 
+    known: list[FloatArray] = []
+
     def at(along: float) -> Patella:
         return patella_on_path(femur, scale, height, along)
 
+    def ends(patella: Patella) -> tuple[FloatArray, FloatArray]:
+        # In the patella's own frame its poles hardly move along the path.
+        near = (patella.centre + patella.axes @ known[0], patella.centre + patella.axes @ known[1]) if known else None
+        top, low = poles(patella, near)
+        known[:] = [(end - patella.centre) @ patella.axes for end in (top, low)]
+        return top, low
+
     def index(along: float) -> float:
         patella = at(along)
-        top, _ = poles(patella)
+        top, _ = ends(patella)
         low = articular_inferior(patella)
         return float(np.linalg.norm(low - straight[0]) / np.linalg.norm(low - top)) - parameters.patella_height
 
@@ -115,10 +128,10 @@ def place_patella(
     patella = at(place)
     if np.array_equal(straight[1], bent[1]):
         return patella
-    tendon = float(np.linalg.norm(poles(patella)[1] - straight[1]))
+    tendon = float(np.linalg.norm(ends(patella)[1] - straight[1]))
 
     def stretch(along: float) -> float:
-        return float(np.linalg.norm(poles(at(along))[1] - bent[1])) - tendon
+        return float(np.linalg.norm(ends(at(along))[1] - bent[1])) - tendon
 
     return at(_root(stretch, place - 0.6 * parameters.knee_flexion_deg, 1.0, parameters))
 

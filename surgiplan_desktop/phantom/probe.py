@@ -14,6 +14,8 @@ _SMALLEST_WINDOW_MM: Final = 0.06
 #: Steps of the differences in :func:`refined_extreme`.
 _STENCIL_MM: Final = 2e-3
 _CREASE_STEP_MM: Final = 2e-3
+#: Edge of the cells of a section that are looked at first, in steps of its lattice.
+_CELL: Final = 5
 _STENCIL: Final = _STENCIL_MM * np.array(
     [
         [0, 0, 0], [1, 0, 0], [0, 1, 0], [0, 0, 1], [-1, 0, 0], [0, -1, 0], [0, 0, -1],
@@ -196,9 +198,8 @@ def section_centroid(
     along = np.cross(axis, across)
     steps = np.arange(-reach_mm, reach_mm + step_mm, step_mm)
     u, v = np.meshgrid(steps, steps, indexing="ij")
-    points = point + u.ravel()[:, None] * across + v.ravel()[:, None] * along
-    values = field(points)
-    weight = np.clip(0.5 - values / step_mm, 0.0, 1.0).reshape(u.shape)
+    values = _values_in_section(field, point + u.ravel()[:, None] * across + v.ravel()[:, None] * along, len(steps), step_mm)
+    weight = np.clip(0.5 - values / step_mm, 0.0, 1.0)
     parts, _ = ndimage.label(weight > 0.0)
     inside = parts[len(steps) // 2, len(steps) // 2]
     if seed is not None:
@@ -211,6 +212,19 @@ def section_centroid(
     total = weight.sum()
     centroid = point + float((weight * u).sum() / total) * across + float((weight * v).sum() / total) * along
     return np.asarray(centroid, dtype=np.float64)
+
+
+def _values_in_section(field: Field, points: FloatArray, count: int, step_mm: float) -> FloatArray:
+    """Field at a square lattice of points (count squared, 3): exact near the outline, elsewhere that of a point close by."""
+    lattice = points.reshape(count, count, 3)
+    cells = -(-count // _CELL)
+    middles = np.minimum(np.arange(cells) * _CELL + _CELL // 2, count - 1)
+    rough = field(lattice[np.ix_(middles, middles)].reshape(-1, 3)).reshape(cells, cells)
+    values = np.repeat(np.repeat(rough, _CELL, axis=0), _CELL, axis=1)[:count, :count]
+    # Fields overestimate the distance by a factor below two; a cell's corner lies less than half its edge times 1.5 away.
+    near = np.abs(values) < (1.5 * _CELL + 1.0) * step_mm
+    values[near] = field(lattice[near])
+    return values
 
 
 def shaft_points(field: Field, lowest: FloatArray, highest: FloatArray, axis: FloatArray, line: FloatArray) -> list[FloatArray]:

@@ -24,24 +24,28 @@ def joint_margins(fibula: Fibula, across: FloatArray) -> tuple[FloatArray, Float
     around = mesh_of(tibia, middle - _BOX_MM, middle + _BOX_MM, _START_STEP_MM).vertices
     near = around[fibula(around) < _BAND_MM]
     up = np.array([0.0, 0.0, 1.0])
-    return (_furthest(tibia, fibula, near, up), _furthest(tibia, fibula, near, -up), _furthest(tibia, fibula, near, -across))
+    proximal, distal, medial = _furthest(tibia, fibula, near, np.array([up, -up, -across]))
+    return proximal, distal, medial
 
 
-def _furthest(tibia: Field, fibula: Field, band: FloatArray, direction: FloatArray) -> FloatArray:
-    """Point of the band that lies furthest along a direction, by ever finer patches of the tibia around the best so far."""
-    best = band[int(np.argmax(band @ direction))]
+def _furthest(tibia: Field, fibula: Field, band: FloatArray, directions: FloatArray) -> FloatArray:
+    """Points of the band that lie furthest along each direction, by ever finer patches of the tibia around the best so far."""
+    best = band[np.argmax(band @ directions.T, axis=0)]
     steps = np.linspace(-1.0, 1.0, 7)
-    u, v = (item.ravel() for item in np.meshgrid(steps, steps))
+    u, v = (item.ravel()[None, :, None] for item in np.meshgrid(steps, steps))
     radius = 1.5
     for _ in range(7):
-        normal = gradient(tibia, best[None])[0]
-        first = np.cross(normal, direction)
-        first /= max(float(np.linalg.norm(first)), 1e-9)
-        second = np.cross(normal, first) / float(np.linalg.norm(normal))
-        patch = onto_surface(tibia, best + radius * (u[:, None] * first + v[:, None] * second), 1)
-        inside = patch[distances(fibula, patch) < _BAND_MM]
-        if len(inside):
-            best = inside[int(np.argmax(inside @ direction))]
+        normal = gradient(tibia, best)
+        first = np.cross(normal, directions)
+        first /= np.maximum(np.linalg.norm(first, axis=1), 1e-9)[:, None]
+        second = np.cross(normal, first) / np.linalg.norm(normal, axis=1)[:, None]
+        patches = best[:, None] + radius * (u * first[:, None] + v * second[:, None])
+        points = onto_surface(tibia, patches.reshape(-1, 3), 1)
+        inside = distances(fibula, points).reshape(len(directions), -1) < _BAND_MM
+        points = points.reshape(patches.shape)
+        ahead = np.where(inside, np.einsum("dnk,dk->dn", points, directions), -np.inf)
+        found = points[np.arange(len(directions)), np.argmax(ahead, axis=1)]
+        best = np.where(inside.any(axis=1, keepdims=True), found, best)
         radius *= 0.5
     result: FloatArray = best
     return result

@@ -30,13 +30,20 @@ _MEAN_TUBEROSITY_MM = 8.0
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Skeleton:
-    """All bones of a right leg in the leg frame, how the lower leg is placed, and the posterior plateau points in P."""
+    """All bones of a right leg in the leg frame, how the lower leg is placed, and landmarks that placing it needed.
+
+    Attributes
+    ----------
+    back, front
+        Medial and lateral posterior plateau point; antero-superior edge and tuberosity of the tibia; all in P.
+    """
 
     parameters: LegParameters
     femur: Femur
     tibia: Tibia
     fibula: Fibula
     back: tuple[FloatArray, FloatArray]
+    front: tuple[FloatArray, FloatArray]
     lower: Placed
     patella: Patella
     hip: Hip
@@ -89,18 +96,17 @@ def build_skeleton(parameters: LegParameters) -> Skeleton:
         back = found = posterior_plateau_points(tibia, found)
         axes = straight_axes(p.hka_deviation_deg, back[1] - back[0])
         sideways = _sideways(femur, tibia, axes)
-        front = tuberosity_of(tibia, back)
+        # Where nobody asks for TT-TG it is not needed yet.
+        front = tuberosity_of(tibia, back) if p.tt_tg_mm is not None else None
         reached = np.array(
             [
                 mpta_of(axes @ (ankle_centre(tibia) - tibia.knee), axes @ joint_line(tibia)),
                 tibial_torsion(tibia, fibula, back),
                 *plateau_slopes(tibia, back),
-                sideways + (axes @ front)[0] - groove,
+                wanted[4] if front is None else sideways + (axes @ front)[0] - groove,
             ]
         )
         error = reached - wanted
-        if p.tt_tg_mm is None:
-            error[4] = 0.0
         if np.abs(error).max() < _TOLERANCE:
             break
         built = built - error * sign
@@ -108,11 +114,13 @@ def build_skeleton(parameters: LegParameters) -> Skeleton:
             raise _impossible("tt_tg_mm", p.tt_tg_mm or 0.0)
     straight = place_straight(p, femur, tibia, back[1] - back[0])
     lower = bent(p, femur, straight, tibia)
-    edge = anterosuperior_edge(tibia, back)
+    edge, front = anterosuperior_edge(tibia, back), tuberosity_of(tibia, back)
     patella = place_patella(
         p, femur, vary, (straight.to_leg(edge), straight.to_leg(front)), (lower.to_leg(edge), lower.to_leg(front))
     )
-    return Skeleton(p, femur, tibia, fibula, back, lower, patella, Hip(femur.head, float(femur.head_radius), femur))
+    return Skeleton(
+        p, femur, tibia, fibula, back, (edge, front), lower, patella, Hip(femur.head, float(femur.head_radius), femur)
+    )
 
 
 def _impossible(name: str, value: float) -> UsageError:

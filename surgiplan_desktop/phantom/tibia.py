@@ -7,6 +7,8 @@ knee centre (midpoint of the spines dropped on the plateau plane).
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import lru_cache
+from typing import Final
 
 import numpy as np
 
@@ -22,6 +24,8 @@ _SHAFT_FOOT = np.array([0.0, 0.0, 8.0])
 _GERDY = np.array([22.0, 13.5, -17.0])
 #: How far medially of the middle of the plafond the inner face of the malleolus stands (unit size), mm.
 _MALLEOLUS_AT = 15.5
+#: Tibiae (each a thing of its own) whose points are remembered: several measures ask for the same ones.
+_REMEMBERED: Final = 4
 #: Tangent of the plafond's frontal inclination: LDTA 89 (clinical.md A.2).
 LDTA_TILT = float(np.tan(np.radians(1.0)))
 
@@ -311,6 +315,7 @@ def plafond_patch(distal: DistalTibia, step_mm: float = 0.25) -> FloatArray:
     return distal.from_block(np.column_stack([x, y, distal.plafond(x, y)]))
 
 
+@lru_cache(maxsize=_REMEMBERED)
 def ankle_centre(tibia: Tibia) -> FloatArray:
     """Centroid of the section 5 mm above the plafond, projected on the plafond's plane (clinical.md A.1), in P."""
     point, normal = fit_plane(plafond_patch(tibia.distal))
@@ -318,6 +323,7 @@ def ankle_centre(tibia: Tibia) -> FloatArray:
     return centroid - ((centroid - point) @ normal) * normal
 
 
+@lru_cache(maxsize=_REMEMBERED)
 def spine_tips(tibia: Tibia) -> tuple[FloatArray, FloatArray]:
     """Highest points of the medial and lateral spine over the plateau plane, in P."""
     normal = plateau_plane(tibia.plateau)[1]
@@ -327,11 +333,13 @@ def spine_tips(tibia: Tibia) -> tuple[FloatArray, FloatArray]:
     return medial, lateral
 
 
+@lru_cache(maxsize=_REMEMBERED)
 def medial_malleolus(tibia: Tibia) -> FloatArray:
     """Most distal point of the medial malleolus along the tibial axis, in P."""
     return extreme_point(tibia, tibia.distal.from_block(np.array([-20.5, 1.5, -8.0])), np.array([0.0, 0.0, -1.0]), 3.0)
 
 
+@lru_cache(maxsize=_REMEMBERED)
 def shaft_centroids(tibia: Tibia) -> tuple[FloatArray, FloatArray]:
     """Centroids of the sections at 25 % and 75 % of the tibia's length, in P."""
     top = max(spine_tips(tibia), key=lambda point: float(point[2]))
@@ -339,6 +347,7 @@ def shaft_centroids(tibia: Tibia) -> tuple[FloatArray, FloatArray]:
     return distal, proximal
 
 
+@lru_cache(maxsize=_REMEMBERED)
 def plateau_plane(plateau: Plateau) -> tuple[FloatArray, FloatArray]:
     """Point and upward unit normal of the least-squares plane through both facets."""
     points = np.concatenate([plateau.patch(plateau.medial), plateau.patch(plateau.lateral)])

@@ -16,7 +16,6 @@ from surgiplan_desktop.phantom.probe import bitangent, extreme_point, heights_al
 from surgiplan_desktop.phantom.ptfj import joint_margins
 from surgiplan_desktop.phantom.skeleton import Skeleton, joint_line, malleoli
 from surgiplan_desktop.phantom.tibia import Tibia, ankle_centre, fit_plane, plafond_patch, shaft_centroids, spine_tips
-from surgiplan_desktop.phantom.tibial_front import anterosuperior_edge, tuberosity_of
 
 _LATERAL = np.array([1.0, 0.0, 0.0])
 _ANTERIOR = np.array([0.0, 1.0, 0.0])
@@ -112,10 +111,10 @@ def tibial_points(skeleton: Skeleton) -> Points:
         "medial_malleolus": malleolus,
         "lateral_malleolus": fibular_tip,
         "fibular_head_tip": extreme_point(fibula, fibula.head[1] + np.array([0.0, 0.0, 6.0]), _UP, 3.0),
-        "tibial_anterosuperior_edge": anterosuperior_edge(tibia, back),
+        "tibial_anterosuperior_edge": skeleton.front[0],
+        "tibial_tuberosity": skeleton.front[1],
     }
     local["tibial_shaft_distal"], local["tibial_shaft_proximal"] = shaft_centroids(tibia)
-    local["tibial_tuberosity"] = tuberosity_of(tibia, back)
     local["medial_plafond"], local["lateral_plafond"] = _plafond_ends(tibia, ankle, across)
     local["ptfj_proximal"], local["ptfj_distal"], local["ptfj_medial_margin"] = joint_margins(fibula, across)
     return {name: place(point) for name, point in local.items()}
