@@ -18,7 +18,8 @@ from tests.phantom.legs import built
 
 #: The scan protocol: the hip down to below the lesser trochanter, the knee 150 mm above the joint (practice.md 24).
 BELOW_LESSER_MM, ABOVE_JOINT_MM = 20.0, 150.0
-WITHIN_DEG = {"mldfa": 0.1, "lpfa": 0.5, "aldfa": 0.4, "ama": 0.4, "femoral_torsion": 0.5, "neck_shaft_angle": 0.5}
+# LPFA hangs on a tip 45 mm from the head: a blunt trochanter of another shape moves it by a degree.
+WITHIN_DEG = {"mldfa": 0.1, "lpfa": 1.5, "aldfa": 0.4, "ama": 0.4, "femoral_torsion": 0.5, "neck_shaft_angle": 0.5}
 
 
 def blocks_of(leg: Leg) -> Bone:
