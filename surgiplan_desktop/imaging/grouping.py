@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Final, Literal
@@ -150,6 +150,7 @@ def _image_findings(members: list[SliceHeader]) -> list[Finding]:
     if first.modality == "CT" and first.file_frames == 1 and len({header.rescaled for header in members}) > 1:
         silent = file_names([header for header in members if not header.rescaled])
         findings.append(Finding("mixed_rescale", "fail", (("files", len(silent)),), silent))
+    findings += _rescale_findings(members)
     findings += _placing_findings(members)
     if any(header.lossy for header in members):
         findings.append(_finding("lossy", "warn"))
@@ -161,8 +162,18 @@ def _image_findings(members: list[SliceHeader]) -> list[Finding]:
     return findings
 
 
+def _rescale_findings(members: list[SliceHeader]) -> list[Finding]:
+    """Name the files of a CT that turn stored values into Hounsfield units otherwise than most: allowed, and yet often damage."""
+    ways = Counter((header.slope, header.intercept) for header in members)
+    if members[0].modality != "CT" or len(ways) < 2:
+        return []
+    usual = ways.most_common(1)[0][0]
+    odd = file_names([header for header in members if (header.slope, header.intercept) != usual])
+    return [Finding("varying_rescale", "warn", (("files", len(odd)),), odd)]
+
+
 def _what_it_is(header: SliceHeader) -> str:
-    return header.rescale_type if header.modality == "CT" else header.modality or "-"
+    return f"CT, RescaleType {header.rescale_type}" if header.modality == "CT" else header.modality or "-"
 
 
 def _placing_findings(members: list[SliceHeader]) -> list[Finding]:

@@ -15,7 +15,7 @@ from scipy import ndimage
 
 from surgiplan_desktop.base.arrays import AnyArray, FloatArray, IntArray
 from surgiplan_desktop.base.progress import SILENT, Progress
-from surgiplan_desktop.imaging.slice_motion import Shifts, SliceMotion
+from surgiplan_desktop.imaging.slice_motion import LEAST_SLICES, Shifts, SliceMotion
 from surgiplan_desktop.model.images import Volume
 from surgiplan_desktop.model.study import ImageEvidence
 
@@ -197,6 +197,8 @@ def _metal(volume: Volume, found: list[IntArray]) -> dict[str, float]:
 
 
 def _motion(shifts: Shifts, volume: Volume) -> dict[str, float]:
+    if volume.shape[0] <= LEAST_SLICES:
+        return {}  # not looked at, which is not the same as nothing found
     values = {"shift_slices": float(len(shifts.single)), "motion_noise_mm": shifts.noise_mm}
     for name, found in (("shift", shifts.single), ("step", shifts.lasting)):
         values[f"{name}_mm"] = 0.0

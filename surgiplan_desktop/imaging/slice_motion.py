@@ -20,6 +20,8 @@ from surgiplan_desktop.base.arrays import FloatArray
 _RANGE_HU: Final = (-300.0, 1000.0)
 #: The trend is the median over this many neighbouring pairs.
 _TREND: Final = 11
+#: Blocks of no more slices have too few pairs for a trend.
+LEAST_SLICES: Final = 2 * _TREND
 #: A jump is this many times the robust scatter of the whole block, and at least this share of a coarse pixel.
 _FACTOR: Final = 8.0
 _LEAST_PIXELS: Final = 0.5
@@ -121,7 +123,7 @@ class SliceMotion:
         noise = 0.0
         for number in range(len(self._halves)):
             moves = np.array([pairs[number] for pairs in self._moves]).reshape(-1, 4)
-            if len(moves) < 2 * _TREND:
+            if len(moves) < LEAST_SLICES:
                 continue
             jumps, scatter = self._jumps(moves)
             noise = max(noise, scatter)

@@ -257,3 +257,13 @@ def test_blocks_with_pauses_between_them_stay_one_series(tmp_path: Path) -> None
     write(tmp_path, volume(low=100.0, seed=1), lambda d: setattr(d, "AcquisitionTime", "124500"), prefix="B")
     (series,) = found(tmp_path)
     assert (series.verdict, len(series.blocks)) == ("ok", 2)
+
+
+def test_a_slice_of_another_rescale_is_named(tmp_path: Path) -> None:
+    paths = write(tmp_path, volume())
+    dataset = pydicom.dcmread(paths[4])
+    dataset.RescaleIntercept = "0"
+    dataset.save_as(paths[4])
+    (series,) = found(tmp_path)
+    (finding,) = (item for item in series.findings if item.code == "varying_rescale")
+    assert (series.verdict, finding.severity, finding.files) == ("ok", "warn", (paths[4].name,))
