@@ -14,6 +14,8 @@ import numpy as np
 from surgiplan_desktop.base.arrays import AnyArray, FloatArray
 from surgiplan_desktop.model.anatomy import LANDMARKS, BoneName
 from surgiplan_desktop.phantom.fields import Field, chosen, ellipsoid, smooth_min, sphere
+from surgiplan_desktop.phantom.parameters import SMALLEST_GAP_MM
+from surgiplan_desktop.phantom.pose import Placed
 from surgiplan_desktop.phantom.probe import heights_along
 from surgiplan_desktop.phantom.skeleton import Skeleton
 from surgiplan_desktop.phantom.small_bones import Talus
@@ -28,6 +30,8 @@ _BLEND_MM: Final = 3.0
 #: A landmark of the surface lies nearer to it than this; osteophytes fade out between these distances from it, mm.
 _ON_BONE_MM: Final = 0.1
 _BARE_MM: Final = (1.5, 6.5)
+#: The joint lies within this height above and below the origin of both frames, mm.
+_KNEE_MM: Final = 60.0
 #: Landmarks that need more room than 9 mm without displacement: sections and patches are averages over them, mm.
 _STILL_MM: Final = {
     "femoral_shaft_proximal": 26.0, "femoral_shaft_distal": 26.0, "tibial_shaft_proximal": 26.0, "tibial_shaft_distal": 24.0,
@@ -75,7 +79,8 @@ class Still:
 class Disturbed:
     """A bone with osteophytes (centre, radii) and a random displacement of ``amount_mm``; still where landmarks are.
 
-    ``bare`` are the balls round landmarks of the surface into which no osteophyte reaches.
+    ``bare`` are the balls round landmarks of the surface into which no osteophyte reaches; ``facing`` is the bone
+    across the joint, without its own disturbance.
     """
 
     field: Field
@@ -85,6 +90,7 @@ class Disturbed:
     phases: FloatArray
     still: Still
     bare: Still
+    facing: Field | None = None
 
     def __call__(self, points: AnyArray) -> AnyArray:
         """Evaluate in the frame of the field."""
@@ -93,7 +99,8 @@ class Disturbed:
         if not near.any():
             return value
         value = value.copy()
-        part, at = value[near], chosen(points, near)
+        smooth, at = value[near], chosen(points, near)
+        part = smooth
         if self.amount_mm > 0.0:
             wave = np.sin(self.waves.astype(at.dtype) @ at.T + self.phases.astype(at.dtype)[:, None]).sum(axis=0)
             wave = np.clip(wave * float(np.sqrt(2.0 / len(self.phases)) / 2.0), -1.0, 1.0)
@@ -102,8 +109,20 @@ class Disturbed:
         spurred = part
         for centre, radii in self.osteophytes:
             spurred = smooth_min(spurred, ellipsoid(at, centre, radii), _BLEND_MM)
-        value[near] = part + (spurred - part) * self.bare.freedom(at) if self.osteophytes else part
+        if self.osteophytes:
+            part = part + (spurred - part) * self.bare.freedom(at)
+        value[near] = self._apart(smooth, part, at)
         return value
+
+    def _apart(self, smooth: AnyArray, part: AnyArray, points: AnyArray) -> AnyArray:
+        """Nothing that is added to a bone comes nearer to the one across the joint than to its own, less half a small gap."""
+        added = (part < smooth) & (np.abs(points[:, 2]) < _KNEE_MM)
+        if self.facing is None or not added.any():
+            return part
+        own = smooth[added]
+        middle = 0.5 * (own - self.facing(chosen(points, added)) + SMALLEST_GAP_MM)
+        part[added] = np.maximum(part[added], np.minimum(own, middle))
+        return part
 
 
 def waves_of(seed: int, name: str) -> tuple[FloatArray, FloatArray]:
@@ -137,6 +156,11 @@ def disturbed_bones(skeleton: Skeleton, points: dict[str, FloatArray]) -> dict[B
     local = {name: (point - inverse.origin) @ inverse.axes for name, point in points.items()}
     head = float(skeleton.femur.head_radius)
     frames = {BoneName.FEMUR: points, BoneName.TIBIA: local, BoneName.FIBULA: local, BoneName.HIP: points}
+    axes, origin = inverse.axes, inverse.origin
+    facing = {
+        BoneName.FEMUR: Placed(tibia, axes, origin),
+        BoneName.TIBIA: Placed(skeleton.femur, np.ascontiguousarray(axes.T), -origin @ axes),
+    }
     for bone, own in frames.items():
         inner = {
             name: _STILL_MM.get(name, 9.0) for name, point in own.items() if bone in _BONES_OF.get(name, (LANDMARKS[name].bone,))
@@ -147,7 +171,7 @@ def disturbed_bones(skeleton: Skeleton, points: dict[str, FloatArray]) -> dict[B
         spurs = _osteophytes(fields[bone], bone, skeleton, p.osteophyte_mm) if p.osteophyte_mm > 0.0 else ()
         surface = centres[np.abs(fields[bone](centres)) < _ON_BONE_MM]
         bare = Still(surface, np.full(len(surface), _BARE_MM[0]), np.full(len(surface), _BARE_MM[1]))
-        fields[bone] = Disturbed(fields[bone], spurs, p.roughness_mm, *waves_of(p.seed, bone), still, bare)
+        fields[bone] = Disturbed(fields[bone], spurs, p.roughness_mm, *waves_of(p.seed, bone), still, bare, facing.get(bone))
     return fields
 
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from surgiplan_desktop.base.errors import UsageError
-from surgiplan_desktop.model.anatomy import LANDMARKS, Side
+from surgiplan_desktop.model.anatomy import LANDMARKS, BoneName, Side
 from surgiplan_desktop.phantom.draws import draw_anywhere, draw_leg
 from surgiplan_desktop.phantom.limb import Leg, build_leg
 from surgiplan_desktop.phantom.parameters import RANGES, LegParameters
@@ -72,6 +72,14 @@ def test_landmarks_lie_on_the_rough_bone_and_bones_stay_apart(worn: Leg) -> None
     for bone, mesh in worn.meshes.items():
         for other, field in fields.items():
             assert other is bone.bone or field(mesh.vertices).min() > 0.0, (bone, other)
+
+
+def test_osteophytes_of_a_bent_and_turned_knee_do_not_meet() -> None:
+    """A draw whose spurs once reached a millimetre into the bone across the joint."""
+    leg = build_leg(draw_anywhere(132), step_mm=3.0)
+    femur, tibia = (next(s for s in leg.solids if s.bone.bone is name) for name in (BoneName.FEMUR, BoneName.TIBIA))
+    for one, other in ((femur, tibia), (tibia, femur)):
+        assert other.field(leg.meshes[one.bone].vertices).min() > 0.0, one.bone
 
 
 def test_the_rough_bone_differs_from_the_smooth_one(worn: Leg, straight: Leg) -> None:
