@@ -167,7 +167,8 @@ def _header_of(
     name: str, dataset: pydicom.Dataset, stream: BinaryIO, size: int, syntax_on_disk: str | None
 ) -> SliceHeader | Rejected:
     meta = getattr(dataset, "file_meta", None)
-    syntax = syntax_on_disk or str(getattr(meta, "TransferSyntaxUID", "") or ImplicitVRLittleEndian)
+    # a plain string: a UID of pydicom cannot be in a case's fingerprint
+    syntax = str(syntax_on_disk or getattr(meta, "TransferSyntaxUID", "") or ImplicitVRLittleEndian)
     modality = tags.text(dataset, "Modality").upper()
     order = ">" if syntax == ExplicitVRBigEndian else "<"
     rows, columns = tags.short(dataset, "Rows", order, 0), tags.short(dataset, "Columns", order, 0)

@@ -233,3 +233,11 @@ def test_a_folder_of_volume_files_says_so(tmp_path: Path, capsys: pytest.Capture
     code, data, _ = answer(capsys, "scan", tmp_path)
     assert (code, data["error"]["id"]) == (3, "folder_of_volumes")
     assert "labels.nii.gz" in data["error"]["text"]
+
+
+@pytest.mark.parametrize("syntax", ["implicit_le", "explicit_be", "deflated", "rle"])
+def test_encodings_go_the_whole_way_into_a_case(tmp_path: Path, capsys: pytest.CaptureFixture[str], syntax: str) -> None:
+    values = np.random.default_rng(0).integers(-1000, 1500, (4, 5, 6)).astype(np.int16)
+    write_ct_series(Volume(values, Affine(np.eye(4)[[2, 1, 0, 3]])), tmp_path / "ct", transfer_syntax=syntax)
+    code, data, _ = answer(capsys, "import", tmp_path / "ct", "-o", tmp_path / "c.surgiplan")
+    assert (code, data["blocks"][0]["slices"]) == (0, 4)
