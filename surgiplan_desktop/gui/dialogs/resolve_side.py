@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import QTimer
+from PySide6.QtCore import Qt, QTimer
 from PySide6.QtWidgets import QButtonGroup, QDialog, QHBoxLayout, QLineEdit, QPlainTextEdit, QVBoxLayout, QWidget
 
 from surgiplan_desktop.app.describe_side import hearing_rows
@@ -70,6 +70,8 @@ class ResolveSide(QDialog):
         wanted = {landmarks_key(side) for side in bridge.case.sides} & bridge.session.keys
         bridge.session.want(wanted, "resolve_side")
         self.finished.connect(lambda _result: bridge.session.want(set(), "resolve_side"))
+        self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+        self.setFocus()  # else the frame of the focus makes one side look chosen
         self._refresh()
 
     def _choose(self, side: Side) -> None:
@@ -80,8 +82,8 @@ class ResolveSide(QDialog):
         """Show what speaks for and against the side chosen; nothing can be signed while it is not known or no word helps."""
         clear(self._told)
         side, word = self._side, self._bridge.word
+        self._table.setVisible(side is not None)
         if side is None:
-            self._table.fill([])
             self._sign.setEnabled(False)
             return
         heard = hear_witnesses(self._bridge, side)
