@@ -28,7 +28,7 @@ THREE_BLOCKS = acceptance_legs(2)[1]
 
 @pytest.fixture(scope="module")
 def result(tmp_path_factory: pytest.TempPathFactory) -> LegResult:
-    return drive_leg(2, THREE_BLOCKS.parameters, tmp_path_factory.mktemp("accept"), blocks=3, spacing_mm=1.25)
+    return drive_leg(2, THREE_BLOCKS.parameters, tmp_path_factory.mktemp("accept"), blocks=3)
 
 
 def whole(*legs: LegResult) -> Acceptance:

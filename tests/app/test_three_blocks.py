@@ -27,6 +27,9 @@ from tests.phantom.legs import built
 
 #: Slices of the knee above 1.5 mm: plan yes, guide no.
 SPACING = 2.0
+#: At half the voxels that a knee should have the joint line is known to no better than this; at 1.0 mm the acceptance test holds
+#: 0.4 degrees (tests/app/test_acceptance.py).
+WITHIN_DEG = 1.0
 
 
 @pytest.fixture(scope="module")
@@ -90,7 +93,7 @@ def test_three_blocks_are_one_leg(blocks: Path, opened: Callable[[Path], Session
     for name in ("hka_deviation", "mldfa", "mpta"):
         item = measures.items[name]
         assert item.status == "ok"
-        assert item.value == pytest.approx(truth[name], abs=0.5), name
+        assert item.value == pytest.approx(truth[name], abs=WITHIN_DEG), name
         assert item.plus_minus == 1.0
     assert (quality.joints.hip, quality.joints.knee, quality.joints.ankle) == ((0,), (1,), (2,))
     assert quality.joints.known_by == "bones"
@@ -119,7 +122,7 @@ def test_without_the_ankle_the_femur_is_still_measured(blocks: Path, opened: Cal
         assert data[name]["reason"].startswith("No block of the scan shows the ankle")
     mldfa = data["mldfa"]
     assert mldfa["status"] == "ok"
-    assert mldfa["value"] == pytest.approx(built("varus").truth_measures["mldfa"], abs=0.5)
+    assert mldfa["value"] == pytest.approx(built("varus").truth_measures["mldfa"], abs=WITHIN_DEG)
     quality = session.require(graph.leg_quality_key(Side.RIGHT))[0]
     missing = next(check for check in quality.checks if check.id == "scan_joint_missing")
     assert missing.value == "ankle"

@@ -14,7 +14,18 @@ def test_the_doctor_measures_every_part(capsys: pytest.CaptureFixture[str], monk
     monkeypatch.delenv("WAYLAND_DISPLAY", raising=False)
     assert run(["doctor", "--json", "--quiet"]) == 0
     checks = {check["id"]: check for check in json.loads(capsys.readouterr().out)["checks"]}
-    assert set(checks) == {"system", "cores", "disk", "pictures", "screen", "cuda", "cpu_inference", "openvino", "models", "worker"}
+    assert set(checks) == {
+        "system",
+        "cores",
+        "disk",
+        "pictures",
+        "screen",
+        "cuda",
+        "cpu_inference",
+        "openvino",
+        "models",
+        "worker",
+    }
     assert checks["disk"]["value"] > 0.0
     assert checks["cpu_inference"]["status"] == "ok"
     assert checks["worker"]["status"] == "ok"

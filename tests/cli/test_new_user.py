@@ -145,7 +145,7 @@ def test_one_mesh_is_not_two_bones(meshes: Path, tmp_path: Path, capsys: pytest.
     tibia = meshes / "tibia.stl"
     line = ("import-meshes", "--side", "right", "--femur", tibia, "--tibia", tibia, "-o", tmp_path / "leg")
     error = refused(capsys, *line, code=3)
-    assert error["id"] == "mesh_twice"
+    assert error["id"] == "mesh_parts_few"
     assert not list(tmp_path.iterdir())
 
 

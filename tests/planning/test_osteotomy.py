@@ -202,10 +202,10 @@ def test_plan_is_quick_enough_to_follow_a_handle() -> None:
     intake = Intake(standing_jlca_deg=4.0)
     seconds = []
     for number in range(5):
-        begin = time.perf_counter()
+        begin = time.process_time()
         plan_osteotomy(replace(step, post_jlca_deg=1.0 + 0.1 * number), intake, landmarks, frames, site)
-        seconds.append(time.perf_counter() - begin)
-    assert min(seconds) < 0.1  # 20 ms on a quiet machine
+        seconds.append(time.process_time() - begin)
+    assert min(seconds) < 0.1  # 20 ms of processor time; other work on the machine does not count
 
 
 def test_box_tibia_is_the_golden_block() -> None:

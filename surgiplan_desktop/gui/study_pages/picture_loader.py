@@ -52,7 +52,8 @@ class PictureLoader:
         series = self._waiting.popleft()
 
         def ended(job: Job) -> None:
-            if job is self._job and self._put is not None:
+            # a cancelled one ends the row: the window moves on, or closes and takes no more jobs
+            if job is self._job and self._put is not None and job.state != "cancelled":
                 self._put(series.uid, job.value if job.state == "done" else None)
                 self._next()
 
