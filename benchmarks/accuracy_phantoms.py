@@ -33,8 +33,11 @@ def leg_errors(seed: int, spacing: float, blocks: int, folder: Path) -> dict[str
                "--blocks", str(blocks)], user)  # fmt: skip
     surgiplan(["import", folder / "leg" / "dicom", "-o", case, "--side", str(drawn.side)], user)
     surgiplan(["segment", case, "--no-ai"], user)
-    (found,) = [leg for leg in surgiplan(["measure", case], user).data["legs"] if leg["side"] == str(drawn.side)]
     truth = json.loads((folder / "leg" / "truth.json").read_text())
+    found = next((leg for leg in surgiplan(["measure", case], user).data["legs"] if leg["side"] == str(drawn.side)), None)
+    if found is None:  # the bones were not named, or for the other side (which the program says)
+        nothing = {kind: dict.fromkeys(truth[kind]) for kind in ("measures", "landmarks")}
+        return {"seed": seed, "side": str(drawn.side), "blocks": blocks, **nothing}
     measures = {
         name: None if found["measures"][name]["value"] is None else found["measures"][name]["value"] - value
         for name, value in truth["measures"].items()
@@ -89,6 +92,8 @@ def main() -> None:
             stream.write(json.dumps(done[seed]) + "\n")
         print(f"leg {seed}: " + ", ".join(f"{n} {done[seed]['measures'][n]}" for n in ("hka", "mldfa", "mpta")), flush=True)
     legs = [done[seed] for seed in wanted]
+    lost = [leg["seed"] for leg in legs if all(value is None for value in leg["landmarks"].values())]
+    print(f"{len(legs)} legs; no bones found on that side: {len(lost)} {lost or ''}")
     for kind in ("measures", "landmarks"):
         print("\n".join(["", *table(legs, kind)]))
 
