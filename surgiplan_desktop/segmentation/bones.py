@@ -39,7 +39,7 @@ from surgiplan_desktop.segmentation.separate import separate
 from surgiplan_desktop.segmentation.sides import sides_of_legs
 
 METHOD: Final = "threshold"
-VERSION: Final = "2"
+VERSION: Final = "3"
 #: Largest regions of one block are taken apart one by one with this margin, voxels.
 _MARGIN: Final = 3
 #: A region of bone smaller than this is looked at by nobody, mm3.

@@ -28,6 +28,9 @@ VALLEY_CEILING_HU: Final = 500.0
 ISLAND_MM3: Final = 150.0
 #: Marrow is wider than this, mm; what is thinner and dark is a joint gap between two bones.
 MARROW_MM: Final = 4.0
+#: A canal that narrows below that over no more than this along a shaft, and is no broader there, is marrow all the same, mm.
+BRIDGE_MM: Final = 12.0
+_LIKE_LAYER: Final = 1.5
 #: The joint gap under the roof of a socket spreads at least this far both ways in a slice, mm; canals of shafts do not.
 SPREAD_MM: Final = 22.0
 #: Such a hollow, where soft tissue reaches it, is marrow only where it is wider than this, mm.
@@ -97,7 +100,8 @@ def filled(mask: BoolArray, spacing_mm: FloatArray) -> BoolArray:
         if np.count_nonzero(hollow) * float(np.prod(spacing_mm)) >= MARROW_MM**3:
             goes_on = (box[0].start == 0, box[0].stop == len(mask))
             if not _spreads(hollow, spacing_mm):
-                near[box] |= _wide_part(hollow, spacing_mm, goes_on, MARROW_MM)
+                wide = _wide_part(hollow, spacing_mm, goes_on, MARROW_MM)
+                near[box] |= _bridged(hollow, wide, float(spacing_mm[0]))
                 continue
             near[box] |= _wide_part(_closed_part(mask, box, hollow, spacing_mm), spacing_mm, goes_on, MARROW_MM)
             near[box] |= _wide_part(hollow, spacing_mm, goes_on, OPEN_MARROW_MM)
@@ -112,6 +116,20 @@ def _spreads(hollow: BoolArray, spacing_mm: FloatArray) -> bool:
         if len(where[0]) and all(np.ptp(part) * step >= SPREAD_MM for part, step in zip(where, spacing_mm[1:], strict=True)):
             return True
     return False
+
+
+def _bridged(hollow: BoolArray, wide: BoolArray, step_mm: float) -> BoolArray:
+    """Fill the layers of a tube that are a little too narrow between layers that are not: a thin shaft is not parted there."""
+    areas = np.count_nonzero(hollow, axis=(1, 2))
+    full = np.flatnonzero((areas > 0) & (2 * np.count_nonzero(wide, axis=(1, 2)) >= areas))
+    result = wide.copy()
+    for k in np.setdiff1d(np.flatnonzero(areas), full):
+        below, above = full[full < k], full[full > k]
+        if not (len(below) and len(above)) or (above[0] - below[-1]) * step_mm > BRIDGE_MM:
+            continue
+        if areas[k] <= _LIKE_LAYER * max(areas[below[-1]], areas[above[0]]):
+            result[k] |= hollow[k]
+    return result
 
 
 def _closed_part(mask: BoolArray, box: tuple[slice, ...], hollow: BoolArray, spacing_mm: FloatArray) -> BoolArray:

@@ -1,0 +1,39 @@
+"""A thin shaft is not parted where its canal narrows for a stretch; what is long or broad there is left to the other rules."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from surgiplan_desktop.base.arrays import BoolArray
+from surgiplan_desktop.segmentation.label_ops import _bridged
+
+
+def canal(narrow: int, broader: int = 0) -> tuple[BoolArray, BoolArray]:
+    """A canal of 5 x 5 voxels over 60 layers, and its wide part: not there in ``narrow`` layers, which may be broader."""
+    hollow = np.zeros((60, 21, 21), dtype=bool)
+    hollow[:, 8:13, 8:13] = True
+    wide = hollow.copy()
+    middle = slice(30 - narrow // 2, 30 - narrow // 2 + narrow)
+    wide[middle] = False
+    hollow[middle, 8 - broader : 13 + broader, 8:13] = True
+    return hollow, wide
+
+
+@pytest.mark.parametrize("step_mm", [1.0, 2.0])
+def test_a_short_stretch_between_wide_ones_is_filled(step_mm: float) -> None:
+    hollow, wide = canal(narrow=4)
+    np.testing.assert_array_equal(_bridged(hollow, wide, step_mm), hollow)
+
+
+@pytest.mark.parametrize(("narrow", "broader"), [(14, 0), (4, 2)])
+def test_a_long_or_broader_one_is_not(narrow: int, broader: int) -> None:
+    hollow, wide = canal(narrow, broader)
+    np.testing.assert_array_equal(_bridged(hollow, wide, 1.0), wide)
+
+
+def test_a_canal_that_ends_is_not_carried_on() -> None:
+    hollow, wide = canal(narrow=4)
+    hollow[40:], wide[40:] = False, False
+    wide[32:] = False
+    np.testing.assert_array_equal(_bridged(hollow, wide, 1.0), wide)
