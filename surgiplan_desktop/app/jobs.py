@@ -162,6 +162,11 @@ class JobRunner:
         with self._lock:
             return tuple(self._active)
 
+    @property
+    def closed(self) -> bool:
+        """Whether the runner takes no more jobs; results posted before may still arrive."""
+        return self._closed
+
     def submit(
         self,
         name: str,

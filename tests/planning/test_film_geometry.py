@@ -62,7 +62,7 @@ def test_squeezed_pixels_do_not_change_an_angle() -> None:
         (0.0, [(0, 0), (10, 0)], UsageError),
         (25.0, [(0, 0)], UsageError),
         (25.0, [(0, 0), (1300, 0)], UsageError),
-        (25.0, [(5, 5), (5, 5)], InputDataError),
+        (25.0, [(5, 5), (5, 5)], UsageError),
         (25.0, [(5, 5), (6, 5)], InputDataError),
         (25.0, [(0, 0), (50, 50), (100, 100)], InputDataError),
         (25.0, [(0, 0), (100, 0), (100, 100), (50, 20)], InputDataError),

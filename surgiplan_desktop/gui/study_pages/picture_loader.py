@@ -46,14 +46,13 @@ class PictureLoader:
             self._job = None
 
     def _next(self) -> None:
-        if not self._waiting or self._result is None:
+        if not self._waiting or self._result is None or self._bridge.services.jobs.closed:
             self._job = None
             return
         series = self._waiting.popleft()
 
         def ended(job: Job) -> None:
-            # a cancelled one ends the row: the window moves on, or closes and takes no more jobs
-            if job is self._job and self._put is not None and job.state != "cancelled":
+            if job is self._job and self._put is not None:
                 self._put(series.uid, job.value if job.state == "done" else None)
                 self._next()
 
