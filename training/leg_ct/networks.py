@@ -21,7 +21,7 @@ class Design(NamedTuple):
 
 
 DESIGNS: Final = {
-    "coarse": Design(4.0, (96, 72, 72), (12, 24, 48, 96), guided=False),
+    "coarse": Design(5.0, (80, 56, 56), (12, 24, 48, 96), guided=False),
     "fine": Design(1.5, (64, 64, 64), (16, 32, 64, 96), guided=True),
 }
 

@@ -100,6 +100,8 @@ def random_tile(shapes: list[Shape], size: tuple[int, int, int], step_mm: float,
         closer = own_depth > depth
         depth, code = torch.where(closer, own_depth, depth), torch.where(closer, own_code, code)
         axis = torch.minimum(axis, own_axis)
+    if random.random() < 0.25:
+        depth, code = _with_hand(depth, code, points, axis, random)
     # joints narrowed or widened, bones thicker or thinner than drawn
     depth = depth + float(random.normal(0.0, 0.35))
     return Tile(depth, code, _field_of_view(size, random), axis, points, step_mm)
@@ -139,7 +141,7 @@ class _Leg:
 
 def _placed(shapes: list[Shape], random: np.random.Generator, side: int) -> _Leg:
     shape = shapes[int(random.integers(len(shapes)))]
-    angles = np.radians(random.normal(0.0, [4.0, 4.0, 14.0]))
+    angles = np.radians(random.normal(0.0, [6.0, 6.0, 16.0]))
     turn = np.eye(3)
     for axis, angle in enumerate(angles):
         one, other = [a for a in range(3) if a != axis]
@@ -172,6 +174,28 @@ def _tile_points(legs: list[_Leg], size: tuple[int, int, int], step_mm: float, r
     axes = [(torch.arange(count, dtype=torch.float32) - 0.5 * (count - 1)) * step_mm for count in size]
     z, y, x = torch.meshgrid(*axes, indexing="ij")
     return torch.stack([x, y, z], dim=-1) + centre
+
+
+def _with_hand(
+    depth: torch.Tensor, code: torch.Tensor, points: torch.Tensor, axis_mm: torch.Tensor, random: np.random.Generator
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Lay thin rods of bone beside the leg, such as a hand or an arm at the hip, or another bone that is none of the leg's."""
+    beside = (axis_mm > 45.0).nonzero()
+    if not len(beside):
+        return depth, code
+    middle = points[tuple(beside[int(random.integers(len(beside)))])]
+    along = torch.tensor(random.normal(size=3), dtype=torch.float32)
+    for _ in range(int(random.integers(1, 7))):
+        ahead = along + torch.tensor(random.normal(0.0, 0.25, 3), dtype=torch.float32)
+        ahead = ahead / ahead.norm() * random.uniform(15.0, 90.0)
+        start = middle + torch.tensor(random.normal(0.0, 18.0, 3), dtype=torch.float32) - 0.5 * ahead
+        away = points - start
+        share = ((away @ ahead) / float(ahead @ ahead)).clamp(0.0, 1.0)
+        rod = float(random.uniform(3.5, 11.0)) - torch.linalg.vector_norm(away - share[..., None] * ahead, dim=-1)
+        rod = torch.where(axis_mm > 35.0, rod.clamp(-REACH_MM, REACH_MM), torch.full_like(rod, -REACH_MM))
+        closer = rod > depth
+        depth, code = torch.where(closer, rod, depth), torch.where(closer, torch.full_like(code, OTHER_BONE), code)
+    return depth, code
 
 
 def _field_of_view(size: tuple[int, int, int], random: np.random.Generator) -> torch.Tensor:

@@ -51,9 +51,13 @@ def coarse_names(tile: Tile, random: np.random.Generator) -> torch.Tensor:
             start = int(random.integers(size[0]))
             part = slice(start, None) if random.random() < 0.5 else slice(0, start)
             names[part][names[part] == code] = int(random.integers(0, CLASSES))
-    hot = one_hot(names, CLASSES).permute(3, 0, 1, 2)[1:].float()
-    small = interpolate(hot[None], scale_factor=tile.step_mm / DESIGNS["coarse"].step_mm, mode="area")
-    return interpolate(small, size=size, mode="trilinear", align_corners=False)[0]
+    # on the coarse lattice at a random phase and back by the nearest voxel, as the program feeds it
+    ratio = DESIGNS["coarse"].step_mm / tile.step_mm
+    phase = random.uniform(0.0, ratio, 3)
+    rows = [((torch.arange(n) + float(p)) / ratio).floor() for n, p in zip(size, phase, strict=True)]
+    picks = [((row + 0.5) * ratio - float(p)).round().long().clamp(0, n - 1) for row, n, p in zip(rows, size, phase, strict=True)]
+    names = names[picks[0]][:, picks[1]][:, :, picks[2]]
+    return one_hot(names, CLASSES).permute(3, 0, 1, 2)[1:].float()
 
 
 def loss_of(logits: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
