@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
+
+import numpy as np
 
 from surgiplan_desktop.base.arrays import FloatArray
 from surgiplan_desktop.base.spaces import Affine, Frame, Plane
@@ -23,7 +25,19 @@ class LandmarkEstimate:
     """A landmark as found or placed.
 
     ``point_lps`` is None exactly when ``status`` is "missing"; then ``reason`` says why. ``fit_rms_mm`` is the residual of the
-    fit it came from, None for extreme points.
+    fit it came from, None for extreme points, and ``n_points`` how many vertices entered that fit.
+
+    Attributes
+    ----------
+    sd_mm
+        Root mean square distance from the true place to be expected; None when nothing is known (placed by hand, missing).
+    covariance_mm2
+        The same by direction: covariance of the point (3, 3) in LPS, whose trace is ``sd_mm`` squared. A contact point of a flat
+        condyle lies surely across the joint line and loosely along it.
+    coverage
+        How much of what should be there was there, 0..1: share of the sphere, of the joint surface, of the sections.
+    other_lps
+        Where a second, independent way (registration of the template bone) puts the point; None where it was not asked.
     """
 
     id: LandmarkId
@@ -33,6 +47,72 @@ class LandmarkEstimate:
     n_points: int = 0
     sd_mm: float | None = None
     reason: Finding | None = None
+    covariance_mm2: FloatArray | None = None
+    coverage: float | None = None
+    other_lps: FloatArray | None = None
+
+    @property
+    def disagreement_mm(self) -> float | None:
+        """Distance between the two ways of finding the point, mm; None with one way alone."""
+        if self.point_lps is None or self.other_lps is None:
+            return None
+        return float(np.linalg.norm(self.point_lps - self.other_lps))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class FitSphere:
+    """A sphere through bone surface: centre (3,), radius and RMS (mm), share of the sphere covered by surface."""
+
+    centre: FloatArray
+    radius_mm: float
+    rms_mm: float
+    n_points: int
+    coverage: float
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class FitCylinder:
+    """A cylinder through bone surface: point of the axis (3,) in its middle, unit direction (3,), sizes in mm.
+
+    ``coverage`` is the share of the turn on which surface lies.
+    """
+
+    point: FloatArray
+    direction: FloatArray
+    radius_mm: float
+    half_length_mm: float
+    rms_mm: float
+    n_points: int
+    coverage: float
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class FitPlane:
+    """A plane through bone surface: its middle (3,), unit normal (3,), radius of the surface that entered, RMS; mm.
+
+    ``coverage`` is the share of the expected joint surface that entered.
+    """
+
+    point: FloatArray
+    normal: FloatArray
+    radius_mm: float
+    rms_mm: float
+    n_points: int
+    coverage: float
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class FitLine:
+    """A line through centroids of sections: its ends (3,) in view and the RMS distance of the centroids, mm."""
+
+    start: FloatArray
+    end: FloatArray
+    rms_mm: float
+    n_points: int
+    coverage: float
+
+
+Fit = FitSphere | FitCylinder | FitPlane | FitLine
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -46,6 +126,7 @@ class Landmarks:
     tibia_ml_width_mm: float | None = None
     plateau_normals: Mapping[str, FloatArray] | None = None  # "medial", "lateral", "both": unit, proximal
     findings: tuple[Finding, ...] = ()
+    fits: Mapping[LandmarkId, Fit] = field(default_factory=dict)  # the shape that a landmark came from, for drawing
 
     def point(self, landmark: LandmarkId) -> FloatArray | None:
         """Return the point of a landmark, or None when it is missing."""

@@ -37,6 +37,9 @@ def merge_landmarks(side: Side, placed: tuple[tuple[LandmarkId, Vector], ...], *
         # the patella has no finder yet, whether or not the case has one
         miss(items, no_finder(landmark) if definition.bone is BoneName.PATELLA else bone_missing(definition.bone), landmark)
 
+    # a point set by hand has no fit any more
+    fits = {name: fit for part in found for name, fit in part.fits.items() if items[name].status != "edited"}
+
     def first(name: str) -> object:
         return next((value for part in found if (value := getattr(part, name)) is not None), None)
 
@@ -48,4 +51,5 @@ def merge_landmarks(side: Side, placed: tuple[tuple[LandmarkId, Vector], ...], *
         tibia_ml_width_mm=first("tibia_ml_width_mm"),  # type: ignore[arg-type]
         plateau_normals=first("plateau_normals"),  # type: ignore[arg-type]
         findings=tuple(finding for part in found for finding in part.findings),
+        fits=MappingProxyType(fits),
     )
