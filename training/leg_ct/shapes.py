@@ -17,9 +17,11 @@ from typing import NamedTuple
 import numpy as np
 from foot import foot_field
 
+from surgiplan_desktop.base.arrays import FloatArray
 from surgiplan_desktop.model.anatomy import BoneName, Side, label_code
 from surgiplan_desktop.phantom.draws import draw_leg
-from surgiplan_desktop.phantom.limb import build_leg
+from surgiplan_desktop.phantom.fields import Field
+from surgiplan_desktop.phantom.limb import Leg, build_leg
 
 STEP_MM = 1.5
 #: Depth is stored in tenths of a millimetre within the range of int8.
@@ -31,6 +33,9 @@ _MESH_STEP_MM = 3.0
 _POINTS_AT_ONCE = 2_000_000
 
 
+CodedField = tuple[int, Field, FloatArray, FloatArray]
+
+
 class Shape(NamedTuple):
     """A leg as volumes; see the head of the file."""
 
@@ -39,14 +44,18 @@ class Shape(NamedTuple):
     origin: np.ndarray
 
 
-def leg_shape(seed: int) -> Shape:
-    """Build the right leg drawn from a seed, with a foot added below the talus."""
+def drawn_fields(seed: int) -> tuple[Leg, list[CodedField]]:
+    """Draw the right leg of a seed, with a foot below the talus: its bones as code, field and corners of the box."""
     leg = build_leg(draw_leg(seed, side=Side.RIGHT), step_mm=_MESH_STEP_MM)
     talus = next(solid for solid in leg.solids if solid.bone.bone is BoneName.TALUS)
     tibia = next(solid for solid in leg.solids if solid.bone.bone is BoneName.TIBIA)
     foot, foot_low, foot_high = foot_field(talus, tibia, np.random.default_rng(seed))
     fields = [(label_code(solid.bone), solid.field, solid.lowest, solid.highest) for solid in leg.solids]
-    fields.append((OTHER_BONE, foot, foot_low, foot_high))
+    return leg, [*fields, (OTHER_BONE, foot, foot_low, foot_high)]
+
+
+def shape_of(fields: list[CodedField]) -> Shape:
+    """Sample fields on one grid."""
     margin = REACH_MM + STEP_MM
     lowest = np.min([low for _, _, low, _ in fields], axis=0) - margin
     highest = np.max([high for _, _, _, high in fields], axis=0) + margin
@@ -81,7 +90,7 @@ def main() -> None:
         path = options.folder / f"leg_{seed:05d}.npz"
         if path.exists():
             continue
-        shape = leg_shape(seed)
+        shape = shape_of(drawn_fields(seed)[1])
         partial = path.with_suffix(".part.npz")
         np.savez_compressed(partial, depth=shape.depth, code=shape.code, origin=shape.origin)
         partial.rename(path)

@@ -1,0 +1,153 @@
+"""Write a model pack (docs/models/README.md): networks of PyTorch as ONNX files with halved weights, the manifest, the card.
+
+Shared by all exporters. Needs torch, onnx and onnxscript; nothing of the program.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import tempfile
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+import torch
+from onnx import TensorProto, helper, numpy_helper
+
+#: Opset of the files: the newest that every engine of the last years runs.
+OPSET = 18
+#: Weights of fewer values stay float32: norms and biases cost nothing and would lose most.
+_LEAST_HALVED = 1024
+#: Largest value of float16; a weight beyond it cannot be halved.
+_HALF_MOST = 65504.0
+
+
+def write_onnx(network: torch.nn.Module, path: Path, channels: int, tile: Sequence[int], *, halve: bool = True) -> None:
+    """Write a network as one ONNX file that takes float32 (1, channels, k, j, i) and gives float32 logits.
+
+    Parameters
+    ----------
+    network
+        On the CPU, in evaluation mode.
+    path
+        File to write; the weights lie inside it.
+    tile
+        Voxels along (k, j, i); the file is for this tile alone.
+    halve
+        Store the weights in float16 with a cast to float32 behind them: half the file, computed in float32 as before.
+    """
+    example = torch.zeros(1, channels, *tile)
+    with tempfile.TemporaryDirectory() as folder, torch.no_grad():
+        whole = Path(folder) / "network.onnx"
+        torch.onnx.export(network, (example,), whole, input_names=["image"], output_names=["logits"], opset_version=OPSET,
+                          dynamo=True, external_data=False, optimize=True, verbose=False)  # fmt: skip
+        model = onnx.load(whole)
+    _strip(model)
+    if halve:
+        halve_weights(model)
+    onnx.checker.check_model(model, full_check=True)
+    path.write_bytes(model.SerializeToString(deterministic=True))
+
+
+def _strip(model: onnx.ModelProto) -> None:
+    """Take out what exporters tell about the machine and source lines: the same network gives the same bytes anywhere."""
+    del model.metadata_props[:]
+    del model.graph.metadata_props[:]
+    del model.graph.value_info[:]
+    model.doc_string = ""
+    for node in model.graph.node:
+        node.doc_string = ""
+        del node.metadata_props[:]
+    for item in (*model.graph.input, *model.graph.output, *model.graph.initializer):
+        item.doc_string = ""
+        del item.metadata_props[:]
+    domains = {node.domain for node in model.graph.node}
+    used = [entry for entry in model.opset_import if entry.domain in domains or entry.domain == ""]
+    del model.opset_import[:]
+    model.opset_import.extend(used)
+    del model.functions[:]
+
+
+def halve_weights(model: onnx.ModelProto) -> None:
+    """Store large float32 weights as float16, each with a Cast in front of what uses it.
+
+    Raises
+    ------
+    ValueError
+        A weight is too large for float16 or not finite.
+    """
+    casts = []
+    for weight in model.graph.initializer:
+        if weight.data_type != TensorProto.FLOAT:
+            continue
+        values = numpy_helper.to_array(weight)
+        if values.size < _LEAST_HALVED:
+            continue
+        if not np.isfinite(values).all() or np.abs(values).max() > _HALF_MOST:
+            raise ValueError(f"the weight {weight.name} cannot be stored in float16")
+        name = weight.name
+        weight.CopyFrom(numpy_helper.from_array(values.astype(np.float16), f"{name}_half"))
+        casts.append(helper.make_node("Cast", [f"{name}_half"], [name], name=f"{name}_cast", to=TensorProto.FLOAT))
+    nodes = [*casts, *model.graph.node]
+    del model.graph.node[:]
+    model.graph.node.extend(nodes)
+
+
+def write_pack(
+    folder: Path,
+    head: Mapping[str, Any],
+    labels: Sequence[tuple[str, int]],
+    networks: Sequence[Mapping[str, Any]],
+    blending: Mapping[str, Any],
+    calibration: Mapping[str, Any],
+    card: str,
+) -> None:
+    """Write card and manifest of a pack whose ONNX files lie in its folder already.
+
+    Parameters
+    ----------
+    head
+        Fields of the top of model.toml, without ``schema`` and ``card``.
+    labels
+        Name and code of each class from channel 1.
+    networks
+        Fields of each network; ``files`` are the names of its members' files, of which the hashes are taken here.
+    """
+    filled = []
+    for network in networks:
+        fields = {name: value for name, value in network.items() if name != "files"}
+        fields["member"] = [{"file": name, "sha256": _digest(folder / name)} for name in network["files"]]
+        filled.append(fields)
+    table = {
+        "schema": 1,
+        **head,
+        "card": "card.md",
+        "label": [{"name": name, "code": code} for name, code in labels],
+        "network": filled,
+        "blending": dict(blending),
+        "calibration": dict(calibration),
+    }
+    (folder / "card.md").write_text(card, encoding="utf-8", newline="\n")
+    (folder / "model.toml").write_text(_toml(table), encoding="utf-8", newline="\n")
+
+
+def _digest(path: Path) -> str:
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def _toml(table: Mapping[str, Any], place: str = "") -> str:
+    """Return a table as TOML: plain fields, then tables, then lists of tables. Texts and lists are written as in JSON."""
+    lines, below = [], []
+    for name, value in table.items():
+        at = f"{place}.{name}" if place else name
+        if isinstance(value, Mapping):
+            below.append(f"\n[{at}]\n{_toml(value, at)}")
+        elif isinstance(value, list) and value and isinstance(value[0], Mapping):
+            below += [f"\n[[{at}]]\n{_toml(item, at)}" for item in value]
+        else:
+            lines.append(f"{name} = {json.dumps(value, ensure_ascii=False)}\n")
+    return "".join(lines + below)
