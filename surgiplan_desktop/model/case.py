@@ -12,7 +12,7 @@ from typing import Final, Literal
 
 from surgiplan_desktop.model.anatomy import BoneId, LandmarkId, Side
 from surgiplan_desktop.model.steps import Step, StepId, Vector
-from surgiplan_desktop.model.study import AssetId, Film, Finding, Study
+from surgiplan_desktop.model.study import AssetId, Film, Finding, Matrix, Study
 
 #: Schema of case.json; raised by one with each change that an older program cannot read.
 CASE_SCHEMA: Final = 2
@@ -48,7 +48,12 @@ class ImportedBone:
 
 @dataclass(frozen=True, slots=True)
 class SegmentationRun:
-    """What a model or the threshold path gave, stored as it was: one label asset (uint16) a block."""
+    """What a model or the threshold path gave, stored as it was: one label asset (uint16) a block.
+
+    ``model`` is the name of the model pack, empty for the threshold path; ``provider`` what really ran, in words. ``uncertainty``
+    holds the assets (entropy, disagreement, chance) of a block's ``model.images.UncertaintyMap`` with its affine in
+    ``uncertainty_affines``; ``likeness`` 0..1 tells how like the model's training the scan is, None where nobody looked.
+    """
 
     id: str
     method: str
@@ -58,6 +63,13 @@ class SegmentationRun:
     bones: tuple[BoneId, ...]
     findings: tuple[Finding, ...] = ()
     seconds: float = 0.0
+    model: str = ""
+    model_version: str = ""
+    licence: str = ""
+    peak_mib: int = 0
+    likeness: float | None = None
+    uncertainty: tuple[tuple[AssetId, AssetId, AssetId], ...] = ()
+    uncertainty_affines: tuple[Matrix, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -60,3 +60,24 @@ class LabelMap:
         """Number of voxels along k, j, i."""
         k, j, i = self.array.shape
         return k, j, i
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class UncertaintyMap:
+    """How sure a model was, voxel by voxel, on the grid of its network (not that of the scan).
+
+    All uint8, shape (k, j, i), read-only: ``entropy`` of the mean of all passes and ``disagreement`` between passes (mutual
+    information), 0..255 for 0..ln(classes) (clinical.md E.2); ``chance`` that the voxel is bone, 0..255 for 0..1.
+    """
+
+    entropy: NDArray[np.uint8]
+    disagreement: NDArray[np.uint8]
+    chance: NDArray[np.uint8]
+    affine: Affine
+
+    def __post_init__(self) -> None:
+        for name in ("entropy", "disagreement", "chance"):
+            array = getattr(self, name)
+            if array.ndim != 3 or array.dtype != np.uint8 or array.shape != self.entropy.shape:
+                raise ValueError(f"{name} is uint8 of three dimensions like the others, got {array.dtype} {array.shape}")
+            object.__setattr__(self, name, read_only(array))

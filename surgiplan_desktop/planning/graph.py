@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import date
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -15,11 +16,11 @@ from surgiplan_desktop.base.spaces import Affine
 from surgiplan_desktop.derive.node import Key, Node
 from surgiplan_desktop.geometry.surface import bone_from_blocks
 from surgiplan_desktop.model.anatomy import BoneId, BoneName, Side
-from surgiplan_desktop.model.case import Case, ImportedBone, Intake
-from surgiplan_desktop.model.images import LabelMap, Volume
+from surgiplan_desktop.model.case import Case, ImportedBone, Intake, SegmentationRun
+from surgiplan_desktop.model.images import LabelMap, UncertaintyMap, Volume
 from surgiplan_desktop.model.mesh import Bone
 from surgiplan_desktop.model.steps import GuideStep, ImplantStep, OsteotomyStep
-from surgiplan_desktop.model.study import AssetId, Matrix
+from surgiplan_desktop.model.study import AssetId, Matrix, VolumeBlock
 from surgiplan_desktop.planning.axes import leg_frames
 from surgiplan_desktop.planning.block_joints import block_heights, joints_by_bones
 from surgiplan_desktop.planning.block_measures import measure_over_blocks
@@ -53,6 +54,11 @@ def labels_key(block: int) -> Key:
     return ("labels", str(block))
 
 
+def uncertainty_key(block: int) -> Key:
+    """Key of a block's UncertaintyMap; there only when a model found the bones and told how sure it was."""
+    return ("uncertainty", str(block))
+
+
 def joints_key() -> Key:
     """Key of the JointBlocks: which block shows which joint, by the bones."""
     return ("joints",)
@@ -81,6 +87,16 @@ def overlap_key(side: Side) -> Key:
 def bone_key(bone: BoneId) -> Key:
     """Key of a Bone."""
     return ("bone", bone.side, bone.bone)
+
+
+def run_labels_key(run: str, block: int) -> Key:
+    """Key of a block's LabelMap of any segmentation run of the case, the active one or not."""
+    return ("run_labels", run, str(block))
+
+
+def run_bone_key(run: str, bone: BoneId) -> Key:
+    """Key of a Bone of any segmentation run of the case; that of the active run is the Bone of :func:`bone_key`."""
+    return ("run_bone", run, bone.side, bone.bone)
 
 
 def landmarks_key(side: Side) -> Key:
@@ -134,6 +150,12 @@ def _load_volume(load: AssetLoader, voxels: AssetId, affine: Matrix) -> Volume:
 
 def _load_labels(load: AssetLoader, labels: AssetId, affine: Matrix) -> LabelMap:
     return LabelMap(load(labels), Affine(np.array(affine)))
+
+
+def _load_uncertainty(
+    load: AssetLoader, entropy: AssetId, disagreement: AssetId, chance: AssetId, affine: Matrix
+) -> UncertaintyMap:
+    return UncertaintyMap(load(entropy), load(disagreement), load(chance), Affine(np.array(affine)))
 
 
 def _load_bone(load: AssetLoader, item: ImportedBone) -> Bone:
@@ -203,11 +225,27 @@ def _add_bones(graph: dict[Key, Node], case: Case, load: AssetLoader) -> None:
         for item in case.imported_bones:
             graph[bone_key(item.bone)] = Node("imported_bone", 1, _load_bone, (item,), context=(load,))
         return
+    _add_run(graph, run, blocks, load, labels_key, bone_key)
+    for number, (assets, affine) in enumerate(zip(run.uncertainty, run.uncertainty_affines, strict=True)):
+        graph[uncertainty_key(number)] = Node("uncertainty", 1, _load_uncertainty, (*assets, affine), context=(load,))
+    if len(case.segmentations) > 1:  # so that two runs can be compared; same inputs, same fingerprints, nothing computed twice
+        for other in case.segmentations:
+            _add_run(graph, other, blocks, load, partial(run_labels_key, other.id), partial(run_bone_key, other.id))
+
+
+def _add_run(
+    graph: dict[Key, Node],
+    run: SegmentationRun,
+    blocks: tuple[VolumeBlock, ...],
+    load: AssetLoader,
+    labels_at: Callable[[int], Key],
+    bone_at: Callable[[BoneId], Key],
+) -> None:
     for number, (block, labels) in enumerate(zip(blocks, run.labels, strict=True)):
-        graph[labels_key(number)] = Node("labels", 1, _load_labels, (labels, block.affine), context=(load,))
-    grids = tuple(key for number in range(len(blocks)) for key in (labels_key(number), volume_key(number)))
+        graph[labels_at(number)] = Node("labels", 1, _load_labels, (labels, block.affine), context=(load,))
+    grids = tuple(key for number in range(len(blocks)) for key in (labels_at(number), volume_key(number)))
     for bone in run.bones:
-        graph[bone_key(bone)] = Node("bone_from_blocks", 2, bone_from_blocks, (bone,), grids, "thread")
+        graph[bone_at(bone)] = Node("bone_from_blocks", 2, bone_from_blocks, (bone,), grids, "thread")
 
 
 def _add_scan_quality(graph: dict[Key, Node], case: Case) -> None:
