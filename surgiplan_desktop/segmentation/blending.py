@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -32,12 +32,20 @@ class Blending:
         Also average the entropy of every pass, for entropy and mutual information.
     mirrors
         Axes (0 = k, 1 = j, 2 = i) along which a pass is flipped and its answer flipped back; one pass a member and entry.
+    uncertainty_mirrors
+        The same where uncertainty is asked for, so that passes can differ; empty for the same as ``mirrors``.
     """
 
     what: Literal["logits", "probabilities"] = "logits"
     temperature: float = 1.0
     uncertainty: bool = False
     mirrors: tuple[tuple[int, ...], ...] = ((),)
+    uncertainty_mirrors: tuple[tuple[int, ...], ...] = ()
+
+    def asked(self, *, uncertainty: bool) -> Blending:
+        """Return how passes are put together with or without uncertainty: its mirrors are then the ones to run."""
+        mirrors = (self.uncertainty_mirrors or self.mirrors) if uncertainty else self.mirrors
+        return replace(self, uncertainty=uncertainty, mirrors=mirrors)
 
 
 @dataclass(frozen=True, slots=True)

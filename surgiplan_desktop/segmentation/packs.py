@@ -268,8 +268,9 @@ def _normalisation(network: Table) -> Normalisation:
 def _blending(table: Table, temperature: float) -> Blending:
     logits = table.choice("what", ("logits", "probabilities")) == "logits"
     mirrors = table.axes_lists("mirrors")
+    more = table.axes_lists("uncertainty_mirrors") if table.has("uncertainty_mirrors") else ()
     table.finish()
-    return Blending("logits" if logits else "probabilities", temperature, mirrors=mirrors)
+    return Blending("logits" if logits else "probabilities", temperature, mirrors=mirrors, uncertainty_mirrors=more)
 
 
 def _calibration(table: Table) -> Calibration:

@@ -1,0 +1,129 @@
+"""Make the pack leg-ct from checkpoints: ONNX files, manifest, card.
+
+    python training/leg_ct/export.py RUN PACK [--seeds 0] [--version 0.1.0] [--state preliminary]
+
+Takes the averaged weights of ``RUN/coarse_<seed>.pt`` and ``RUN/fine_<seed>.pt`` (each seed a member) and, where it is there,
+``RUN/calibration.json`` (calibrate.py). Weights are stored in float16 and computed in float32. The folder PACK is replaced whole.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import shutil
+import sys
+from pathlib import Path
+from string import Template
+from typing import Any
+
+import torch
+from networks import CLASSES, DESIGNS, Design, UNet
+from rendering import AIR_HU, WINDOW_HU
+
+sys.path.append(str(Path(__file__).resolve().parents[1]))
+from pack_writing import write_onnx, write_pack  # noqa: E402 - beside the folder of this file
+
+_MOST_BYTES = 8 * 1000 * 1000
+#: Names and codes of the classes from channel 1. The last is no bone of the leg: the program drops what bears it.
+LABELS = (("femur", 1), ("tibia", 2), ("patella", 3), ("fibula", 4), ("talus", 5), ("hip_bone", 6), ("other_bone", 200))
+#: Least share of the edge that neighbouring tiles have in common.
+OVERLAP = {"coarse": 0.5, "fine": 0.5}
+LICENCE = "Apache-2.0"
+POPULATION = (
+    "adults; one or both legs, whole or in part (hip, knee, ankle), lying in any position, slices of 0.4 to 3 mm, "
+    "with or without metal in view"
+)
+TRAINING_DATA = (
+    "$legs procedural right legs of this program's phantom (hip bone to talus, with a plain foot), mirrored, scaled, bent, and "
+    "rendered as random CT; no scan of a person"
+)
+LIMITS = (
+    "not for open growth plates, MR, fractures, tumours, prostheses of the joint itself or feet; trained on synthetic images alone; "
+    "spine, arms and foot are not named"
+)
+_CARD = Path(__file__).parent / "pack" / "card.md"
+
+
+def load_network(run: Path, name: str, seed: int) -> tuple[UNet, int]:
+    """Return the averaged network of a checkpoint, for use, and the number of steps that it has seen."""
+    state = torch.load(run / f"{name}_{seed}.pt", map_location="cpu", weights_only=True)
+    network = UNet(DESIGNS[name])
+    network.load_state_dict(state["average"])
+    return network.eval(), int(state["step"])
+
+
+def manifest_network(name: str, design: Design, files: list[str]) -> dict[str, Any]:
+    """Return the fields of a network in model.toml; the normalisation is that of rendering.normalised."""
+    low, high = WINDOW_HU
+    middle, half = 0.5 * (low + high), 0.5 * (high - low)
+    outside = (max(low, AIR_HU) - middle) / half
+    return {
+        "name": name,
+        "spacing_mm": [design.step_mm] * 3,
+        "axes": "SPL",
+        "tile": list(design.tile),
+        "overlap": OVERLAP[name],
+        **({"guide": "coarse"} if design.guided else {}),
+        "files": files,
+        "normalisation": {"kind": "fixed", "clip": [low, high], "subtract": middle, "divide": half, "outside": outside},
+    }
+
+
+def main() -> None:
+    """Write the pack."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("run", type=Path)
+    parser.add_argument("pack", type=Path)
+    parser.add_argument("--seeds", type=int, nargs="+", default=[0])
+    parser.add_argument("--version", default="0.1.0")
+    parser.add_argument("--state", default="preliminary")
+    parser.add_argument("--legs", type=int, default=200, help="legs that it was trained on, for the card")
+    options = parser.parse_args()
+    partial = options.pack.with_name(f"{options.pack.name}.part")
+    shutil.rmtree(partial, ignore_errors=True)
+    partial.mkdir(parents=True)
+    networks, told = [], []
+    for name, design in DESIGNS.items():
+        files = []
+        for seed in options.seeds:
+            network, steps = load_network(options.run, name, seed)
+            files.append(f"{name}_{seed}.onnx")
+            path = partial / files[-1]
+            write_onnx(network, path, 1 + (CLASSES - 1 if design.guided else 0), design.tile)
+            size = path.stat().st_size
+            if size > _MOST_BYTES:
+                raise SystemExit(f"{path.name} has {size} bytes, more than {_MOST_BYTES}")
+            told.append(f"{name}, {design.step_mm:g} mm, {steps} steps")
+        networks.append(manifest_network(name, design, files))
+    calibration = read_calibration(options.run / "calibration.json")
+    head = {
+        "name": "leg-ct",
+        "version": options.version,
+        "licence": LICENCE,
+        "intended_use": "bones of the leg in CT, for planning that a surgeon checks; research use only",
+        "population": POPULATION,
+        "training_data": Template(TRAINING_DATA).substitute(legs=options.legs),
+        "limits": LIMITS,
+        "modality": "CT",
+        "sides": "geometry",
+    }
+    words = f"temperature {calibration['temperature']:g}; {calibration['method']}; {calibration['data']}"
+    card = Template(_CARD.read_text(encoding="utf-8")).substitute(
+        head, state=options.state, networks="; ".join(told), calibration=words
+    )
+    blending = {"what": "probabilities", "mirrors": [[]], "uncertainty_mirrors": [[], [2]]}
+    write_pack(partial, head, LABELS, networks, blending, calibration, card)
+    shutil.rmtree(options.pack, ignore_errors=True)
+    partial.rename(options.pack)
+
+
+def read_calibration(path: Path) -> dict[str, Any]:
+    """Return the calibration as model.toml wants it; temperature 1 where none was made."""
+    if not path.exists():
+        return {"temperature": 1.0, "method": "none", "data": "none"}
+    found = json.loads(path.read_text(encoding="utf-8"))
+    return {name: found[name] for name in ("temperature", "method", "data")}
+
+
+if __name__ == "__main__":
+    main()
