@@ -28,6 +28,8 @@ class Settings:
         Workers of the thread lane; 0 = chosen by the machine.
     recent
         Case files opened last, newest first.
+    accepted_models
+        Model packs whose licence and limits the user has confirmed to have read: name, version, first 12 digits of the hash.
     """
 
     schema: int = SETTINGS_SCHEMA
@@ -36,6 +38,7 @@ class Settings:
     memory_limit_mb: int = 1500
     threads: int = 0
     recent: tuple[str, ...] = ()
+    accepted_models: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if self.cache_limit_mb < 0 or self.memory_limit_mb < 0 or self.threads < 0:

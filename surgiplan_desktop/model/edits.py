@@ -6,7 +6,17 @@ from dataclasses import replace
 from types import MappingProxyType
 
 from surgiplan_desktop.model.anatomy import LandmarkId, Side
-from surgiplan_desktop.model.case import Approval, Case, ImportedBone, Intake, Landmark, Patient, SegmentationRun, SideResolution
+from surgiplan_desktop.model.case import (
+    Approval,
+    Case,
+    ImportedBone,
+    Intake,
+    Landmark,
+    Patient,
+    PointCheck,
+    SegmentationRun,
+    SideResolution,
+)
 from surgiplan_desktop.model.steps import Step, StepId, Vector
 from surgiplan_desktop.model.study import Film, FilmCalibration, Study
 
@@ -46,6 +56,7 @@ def put_bones_beside_scan(case: Case, bones: tuple[ImportedBone, ...]) -> Case:
         imported_bones=bones,
         active_segmentation=None,
         landmarks=MappingProxyType({}),
+        point_checks=(),
         steps=(),
         approvals=(),
     )
@@ -55,6 +66,13 @@ def set_segmentation(case: Case, run: SegmentationRun) -> Case:
     """Add a segmentation run (or replace the one of the same id) and make it the active one."""
     others = tuple(item for item in case.segmentations if item.id != run.id)
     return replace(case, segmentations=(*others, run), active_segmentation=run.id)
+
+
+def use_segmentation(case: Case, run_id: str) -> Case:
+    """Make a run that the case holds the active one; KeyError if it holds none of that id."""
+    if all(run.id != run_id for run in case.segmentations):
+        raise KeyError(run_id)
+    return replace(case, active_segmentation=run_id)
 
 
 def place_landmark(case: Case, side: Side, landmark: LandmarkId, point_lps: Vector) -> Case:
@@ -68,6 +86,18 @@ def release_landmark(case: Case, side: Side, landmark: LandmarkId) -> Case:
     """Give a landmark back to the automatic finder."""
     landmarks = {key: value for key, value in case.landmarks.items() if key != (side, landmark)}
     return replace(case, landmarks=MappingProxyType(landmarks))
+
+
+def release_landmarks(case: Case, side: Side) -> Case:
+    """Give all landmarks of a leg back to the automatic finders."""
+    landmarks = {key: value for key, value in case.landmarks.items() if key[0] is not side}
+    return replace(case, landmarks=MappingProxyType(landmarks))
+
+
+def put_point_check(case: Case, check: PointCheck) -> Case:
+    """Keep that points were looked at; an earlier word on the same stage of the same leg goes."""
+    others = tuple(item for item in case.point_checks if (item.side, item.stage) != (check.side, check.stage))
+    return replace(case, point_checks=(*others, check))
 
 
 def next_step_id(case: Case, kind: str) -> StepId:
