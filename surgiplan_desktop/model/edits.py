@@ -18,7 +18,7 @@ from surgiplan_desktop.model.case import (
     SideResolution,
 )
 from surgiplan_desktop.model.steps import Step, StepId, Vector
-from surgiplan_desktop.model.study import Film, FilmCalibration, Study
+from surgiplan_desktop.model.study import FILM_POINTS, Film, FilmCalibration, FilmLeg, FilmPoint, FilmPointName, Study
 
 
 def set_intake(case: Case, intake: Intake) -> Case:
@@ -146,6 +146,30 @@ def calibrate_film(case: Case, film_id: str, calibration: FilmCalibration) -> Ca
     """Set how lengths on a film are calibrated; KeyError if there is no such film."""
     film = case.film(film_id)
     return put_film(case, replace(film, calibration=calibration), case.code)
+
+
+def place_film_point(
+    case: Case, film_id: str, side: Side, name: FilmPointName, at: tuple[float, float] | None, head_radius_px: float | None = None
+) -> Case:
+    """Place or move a point of a leg on a film (column, row), or take it away (None); KeyError if there is no such film.
+
+    ``head_radius_px`` sets the radius of the head circle with its centre; None leaves the radius as it is.
+    """
+    film = case.film(film_id)
+    leg = film.leg(side)
+    placed = {item.name: item for item in leg.points if item.name != name}
+    if at is not None:
+        placed[name] = FilmPoint(name, round(float(at[0]), 2), round(float(at[1]), 2))
+    radius = leg.head_radius_px if head_radius_px is None else round(float(head_radius_px), 2)
+    changed = FilmLeg(side, tuple(placed[item] for item in FILM_POINTS if item in placed), radius if "head" in placed else None)
+    others = tuple(item for item in film.legs if item.side != side)
+    legs = tuple(sorted((*others, changed), key=lambda item: item.side == Side.LEFT))
+    return put_film(case, replace(film, legs=tuple(item for item in legs if item.points)), case.code)
+
+
+def mirror_film(case: Case, film_id: str, *, mirrored: bool) -> Case:
+    """Say whether the patient's right is at the right of the film; KeyError if there is no such film."""
+    return put_film(case, replace(case.film(film_id), mirrored=mirrored), case.code)
 
 
 def remove_film(case: Case, film_id: str) -> Case:

@@ -6,7 +6,7 @@ Big arrays are assets named by content hash (``"sha256:<hex>"``); a record holds
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Final, Literal, get_args
 
 from surgiplan_desktop.model.anatomy import Side
 
@@ -123,6 +123,35 @@ class FilmCalibration:
     points_px: tuple[tuple[float, float], ...] = ()
 
 
+FilmPointName = Literal[
+    "head", "knee", "ankle", "femur_medial", "femur_lateral", "tibia_medial", "tibia_lateral", "tuberosity"
+]  # fmt: skip
+#: The eight points of a leg on a standing film (practice.md 2), in the order in which they are placed.
+FILM_POINTS: Final[tuple[FilmPointName, ...]] = get_args(FilmPointName)
+
+
+@dataclass(frozen=True, slots=True)
+class FilmPoint:
+    """A point that somebody placed on a film: column and row, counted in pixels from the centre of the first pixel."""
+
+    name: FilmPointName
+    x: float
+    y: float
+
+
+@dataclass(frozen=True, slots=True)
+class FilmLeg:
+    """What was placed on one leg of a film; ``head_radius_px`` is that of the head circle, in distances between columns."""
+
+    side: Side
+    points: tuple[FilmPoint, ...] = ()
+    head_radius_px: float | None = None
+
+    def point(self, name: str) -> tuple[float, float] | None:
+        """Return column and row of a point, None when it is not placed."""
+        return next(((item.x, item.y) for item in self.points if item.name == name), None)
+
+
 @dataclass(frozen=True, slots=True)
 class Film:
     """A radiograph of the leg: pixels (j, i) uint16 as an asset, bright bone; the side is set by hand, never guessed.
@@ -130,7 +159,8 @@ class Film:
     ``taken`` is ``YYYY-MM-DD`` or empty. ``aspect`` is distance between rows / between columns: angles need it, lengths need the
     calibration too (planning.film_geometry). ``source`` is the digest of the pixels as they were in the file, so that one film
     is not attached twice; ``inverted`` says that the user turned bright and dark; ``laterality`` and ``orientation`` are
-    the tags.
+    the tags. ``mirrored`` says that the patient's right is at the right of the picture (seen from behind, or turned over);
+    ``legs`` holds the points, at most one leg a side (a film of both legs has two).
     """
 
     id: str
@@ -147,3 +177,9 @@ class Film:
     inverted: bool = False
     laterality: str = ""
     orientation: str = ""
+    mirrored: bool = False
+    legs: tuple[FilmLeg, ...] = ()
+
+    def leg(self, side: Side) -> FilmLeg:
+        """Return what was placed on a side's leg; a leg without points when nothing was."""
+        return next((item for item in self.legs if item.side == side), FilmLeg(side))
