@@ -3,8 +3,8 @@
     python training/leg_ct/real_bones.py FOLDER --femora DIR --visible-human DIR [--legs 20] [--first 5000]
 
 Writes shapes of the same form as ``shapes.py`` (``real_05000.npz``). A real bone is laid on the drawn one of its kind by nearest
-points, with one scale along and one across its length; where it then meets a neighbour, the deeper bone has the voxel. Credits: whole
-femora of the Scalismo tutorials (Apache-2.0); Andreassen et al., Sci Data 2022, doi:10.1038/s41597-022-01905-2 (CC BY 4.0).
+points, with one scale along and one across its length; where it then meets a neighbour, the deeper bone has the voxel. Credits:
+whole femora by unibas-gravis (Apache-2.0); Andreassen et al., Sci Data 2022, doi:10.1038/s41597-022-01905-2 (CC BY 4.0).
 """
 
 from __future__ import annotations
@@ -16,9 +16,9 @@ from pathlib import Path
 import numpy as np
 from scipy.spatial import cKDTree
 from shapes import DEPTH_UNIT_MM, OTHER_BONE, REACH_MM, STEP_MM, Shape, drawn_fields, shape_of
+from vtkmodules.util.numpy_support import vtk_to_numpy
 from vtkmodules.vtkCommonDataModel import vtkImageData
 from vtkmodules.vtkImagingStencil import vtkImageStencilToImage, vtkPolyDataToImageStencil
-from vtkmodules.util.numpy_support import vtk_to_numpy
 
 from surgiplan_desktop.base.arrays import FloatArray
 from surgiplan_desktop.files.mesh_files import read_mesh
@@ -139,14 +139,12 @@ def main() -> None:
     parser.add_argument("--legs", type=int, default=20)
     parser.add_argument("--first", type=int, default=5000)
     options = parser.parse_args()
-    stocks = [
-        [read_mesh(path) for path in sorted(folder.glob(pattern))]
-        for folder, pattern in (
-            (options.femora, "*.stl"),
-            (options.visible_human, "VHM_*Fibula*.stl"),
-            (options.visible_human, "VHM_*Patella*.stl"),
-        )  # fmt: skip
-    ]
+    wanted = (
+        (options.femora, "*.stl"),
+        (options.visible_human, "VHM_*Fibula*.stl"),
+        (options.visible_human, "VHM_*Patella*.stl"),
+    )
+    stocks = [[read_mesh(path) for path in sorted(folder.glob(pattern))] for folder, pattern in wanted]
     for seed in range(options.first, options.first + options.legs):
         path = options.folder / f"real_{seed:05d}.npz"
         if path.exists():
@@ -155,8 +153,8 @@ def main() -> None:
         partial = path.with_suffix(".part.npz")
         np.savez_compressed(partial, depth=shape.depth, code=shape.code, origin=shape.origin)
         partial.rename(path)
-        print(path.name, shape.depth.shape, [int((shape.code[shape.depth > 0] == code).sum()) for code in range(1, OTHER_BONE + 1)],
-              flush=True)  # fmt: skip
+        volumes = np.bincount(shape.code[shape.depth > 0], minlength=OTHER_BONE + 1)[1:]
+        print(path.name, shape.depth.shape, volumes, flush=True)
 
 
 if __name__ == "__main__":
