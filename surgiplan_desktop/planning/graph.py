@@ -89,6 +89,11 @@ def bone_key(bone: BoneId) -> Key:
     return ("bone", bone.side, bone.bone)
 
 
+def surface_sd_key(bone: BoneId) -> Key:
+    """Key of the SurfaceSpread of a bone: how sure each place of its surface is, mm."""
+    return ("surface_sd", bone.side, bone.bone)
+
+
 def run_labels_key(run: str, block: int) -> Key:
     """Key of a block's LabelMap of any segmentation run of the case, the active one or not."""
     return ("run_labels", run, str(block))
