@@ -73,8 +73,8 @@ def label_volume(blocks: Iterator[Block], grid: TileGrid, classes: int, blending
         labels[place] = np.where(block.seen, block.mean.argmax(axis=0), 0)
         if entropy is not None and mutual is not None and block.expected_entropy is not None:
             total = np.where(block.seen, entropy_of_mean(block.mean, blending), 0.0)
-            entropy[place] = _as_byte(total, classes)
-            mutual[place] = _as_byte(np.maximum(total - block.expected_entropy, 0.0), classes)
+            entropy[place] = as_byte(total, classes)
+            mutual[place] = as_byte(np.maximum(total - block.expected_entropy, 0.0), classes)
     return TileResult(labels, entropy, mutual)
 
 
@@ -88,7 +88,8 @@ def entropy_of_mean(mean: Float32Array, blending: Blending) -> Float32Array:
     return result
 
 
-def _as_byte(nats: NDArray[np.floating], classes: int) -> NDArray[np.uint8]:
+def as_byte(nats: NDArray[np.floating], classes: int) -> NDArray[np.uint8]:
+    """Return nats as 0..255 for 0..ln(classes)."""
     result: NDArray[np.uint8] = np.rint(np.clip(nats / math.log(max(classes, 2)), 0.0, 1.0) * 255.0).astype(np.uint8)
     return result
 

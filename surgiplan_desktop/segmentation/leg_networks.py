@@ -1,0 +1,208 @@
+"""Run the networks of a pack over one block: a coarse one over all of it, a fine one where the coarse one found legs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import ndimage
+
+from surgiplan_desktop.base.arrays import BoolArray
+from surgiplan_desktop.base.errors import InputDataError
+from surgiplan_desktop.base.progress import SILENT, PartOfProgress, Progress
+from surgiplan_desktop.model.anatomy import BoneName, bone_of_label
+from surgiplan_desktop.model.images import Volume
+from surgiplan_desktop.segmentation.blending import label_volume
+from surgiplan_desktop.segmentation.class_maps import BoneAnswer, bone_answer
+from surgiplan_desktop.segmentation.network_grid import Float32Image, NetworkGrid, carried_over, network_grid, seen_by_network
+from surgiplan_desktop.segmentation.network_input import normalised, tile_reader
+from surgiplan_desktop.segmentation.pack_check import network_bytes
+from surgiplan_desktop.segmentation.packs import LEFT_CODES, ModelPack, PackNetwork
+from surgiplan_desktop.segmentation.tile_grid import TileGrid, plan_tiles
+from surgiplan_desktop.segmentation.tiles import MemoryPlan, Network, plan_memory, run_tiles
+
+#: Stands for voxels outside the scan and for those that hold no number, HU.
+AIR_HU: Final = -1024.0
+#: How far round what the coarse network calls a leg the fine one looks: across the limb, and along it, where a coarse network
+#: is least sure of itself at the edge of the scan, mm.
+_ASIDE_MM: Final = 10.0
+_ALONG_MM: Final = 30.0
+#: What a coarse network finds in pieces smaller than this is no leg, mm3.
+_LEAST_COARSE_MM3: Final = 3000.0
+#: Share of the work that the coarse pass takes.
+_COARSE_SHARE: Final = 0.1
+
+
+@dataclass(frozen=True, slots=True)
+class PackBones:
+    """Which channels of a pack are bones of the leg, and which are other bones (that hold them apart and are then dropped).
+
+    A pack that says the sides itself has two channels a bone; the side is found by geometry all the same.
+    """
+
+    names: Mapping[int, BoneName]
+    others: tuple[int, ...]
+
+    @property
+    def channels(self) -> tuple[int, ...]:
+        """All of them in rising order."""
+        return tuple(sorted((*self.names, *self.others)))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class BlockAnswer:
+    """What the networks of a pack said of a block: the grid, Hounsfield values on it, and the answer."""
+
+    grid: NetworkGrid
+    hu: Float32Image
+    answer: BoneAnswer
+
+
+@dataclass(frozen=True, slots=True)
+class BlockPlan:
+    """What a pass over a block will take at most: tiles to run and bytes; the fine pass alone decides both."""
+
+    tiles: int
+    peak_bytes: int
+
+
+def pack_bones(pack: ModelPack) -> PackBones:
+    """Read from the label codes which channels are bones.
+
+    Raises
+    ------
+    InputDataError
+        ``pack_without_bones`` when there is none.
+    """
+    names: dict[int, BoneName] = {}
+    others = []
+    for channel, label in enumerate(pack.labels, start=1):
+        code = label.code if label.code not in LEFT_CODES else label.code - 100
+        bone = bone_of_label(code)
+        if bone is not None:
+            names[channel] = bone.bone
+        elif label.name.casefold().endswith("bone") or code == 7:
+            others.append(channel)
+    if not names:
+        raise InputDataError("pack_without_bones", file=pack.folder, pack=pack.name)
+    return PackBones(names, tuple(others))
+
+
+def networks_needed(pack: ModelPack) -> tuple[PackNetwork, ...]:
+    """Return the networks that lead to the last one of the pack, in the order in which they run."""
+    needed = [pack.networks[-1]]
+    while needed[0].guide:
+        needed.insert(0, next(network for network in pack.networks if network.name == needed[0].guide))
+    return tuple(needed)
+
+
+def plan_block(volume: Volume, pack: ModelPack, *, uncertainty: bool, limit_bytes: int | None = None) -> BlockPlan:
+    """Tell before anything runs what the networks will take over a block.
+
+    Raises
+    ------
+    ComputationError
+        ``tiles_memory`` where it is more than the limit, ``grid_too_large``.
+    """
+    tiles, peak, held = 0, 0, 0
+    for network in networks_needed(pack):
+        grid = network_grid(volume, network.axes, network.spacing_mm)
+        everywhere = plan_tiles(grid.shape, network.tile, overlap=network.overlap)
+        plan = _memory_plan(pack, network, everywhere, uncertainty, limit_bytes)
+        voxels = int(np.prod(grid.shape))
+        # Hounsfield values, their normalised copy, the guide and the answer's maps stand beside the slab
+        peak = max(peak, plan.peak_bytes + held + 13 * voxels)
+        held += voxels
+        tiles = plan.tile_runs
+    return BlockPlan(tiles, peak)
+
+
+def answer_block(
+    volume: Volume,
+    pack: ModelPack,
+    networks: Mapping[str, Sequence[Network]],
+    *,
+    uncertainty: bool,
+    limit_bytes: int | None = None,
+    progress: Progress = SILENT,
+) -> BlockAnswer:
+    """Run the networks of a pack over a block.
+
+    Parameters
+    ----------
+    networks
+        Members by the name of the network; their answers are averaged.
+    uncertainty
+        Also give entropy and disagreement, which may take further passes.
+
+    Raises
+    ------
+    ComputationError
+        ``tiles_memory`` before anything ran; what the networks raise.
+    """
+    bones = pack_bones(pack)
+    guide: tuple[NDArray[np.uint8], NetworkGrid] | None = None
+    needed = networks_needed(pack)
+    for number, network in enumerate(needed):
+        last = number == len(needed) - 1
+        start, end = (0.0, 1.0) if len(needed) == 1 else (_COARSE_SHARE, 1.0) if last else (0.0, _COARSE_SHARE)
+        part = PartOfProgress(progress, start, end)
+        grid = network_grid(volume, network.axes, network.spacing_mm)
+        hu = seen_by_network(volume, grid, outside=AIR_HU, progress=PartOfProgress(part, 0.0, 0.1))
+        names = None if guide is None else carried_over(guide[0], guide[1], grid)
+        near = None if names is None else _near(names, grid, bones)
+        tiles = plan_tiles(grid.shape, network.tile, overlap=network.overlap, mask=near)
+        blending = pack.blending.asked(uncertainty=uncertainty and last)
+        image = normalised(hu, network.normalisation)
+        read = tile_reader(image, tiles, network.normalisation.outside, guide=names, labels=len(pack.labels))
+        plan = _memory_plan(pack, network, tiles, uncertainty and last, limit_bytes)
+        text = "inference" if last else "inference_coarse"
+        part = PartOfProgress(part, 0.1, 1.0)
+        blocks = run_tiles(networks[network.name], read, tiles, pack.classes, plan, blending, progress=part, text_id=text)
+        if last:
+            answer = bone_answer(blocks, tiles, pack.classes, bones.channels, blending)
+            if near is not None:
+                answer.chance[~near] = 0
+            return BlockAnswer(grid, hu, answer)
+        guide = (_legs_only(label_volume(blocks, tiles, pack.classes, blending).classes, grid, bones), grid)
+    raise AssertionError("a pack has at least one network")
+
+
+def _memory_plan(
+    pack: ModelPack, network: PackNetwork, tiles: TileGrid, uncertainty: bool, limit_bytes: int | None
+) -> MemoryPlan:
+    loaded = sum(network_bytes(pack, network, pack.path(member)) for member in network.members)
+    return plan_memory(
+        tiles,
+        channels=pack.channels(network),
+        classes=pack.classes,
+        blending=pack.blending.asked(uncertainty=uncertainty),
+        run_bytes=loaded,
+        members=len(network.members),
+        limit_bytes=limit_bytes,
+    )
+
+
+def _legs_only(classes: NDArray[np.uint8], grid: NetworkGrid, bones: PackBones) -> NDArray[np.uint8]:
+    """Drop specks: pieces of bone, whatever their names, that are too small for a leg."""
+    found = np.isin(classes, bones.channels)
+    pieces, count = ndimage.label(found, structure=np.ones((3, 3, 3)))
+    sizes = np.bincount(pieces.ravel(), minlength=count + 1) * float(np.prod(grid.spacing_mm))
+    small = sizes < _LEAST_COARSE_MM3
+    small[0] = False
+    result = classes.copy()
+    result[small[pieces]] = 0
+    return result
+
+
+def _near(names: NDArray[np.uint8], grid: NetworkGrid, bones: PackBones) -> BoolArray:
+    """Where the fine network looks: round the bones of the legs, farther along the limb than across it."""
+    legs = np.isin(names, tuple(bones.names))
+    axis = int(np.abs(grid.affine.linear[2]).argmax())
+    for row, step in enumerate(grid.spacing_mm.tolist()):
+        reach = max(1, round((_ALONG_MM if row == axis else _ASIDE_MM) / step))
+        legs = ndimage.maximum_filter1d(legs.view(np.uint8), 2 * reach + 1, axis=row).astype(np.bool_)
+    return legs
