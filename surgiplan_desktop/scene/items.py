@@ -17,6 +17,7 @@ from vtkmodules.vtkRenderingCore import vtkActor, vtkPolyDataMapper
 from surgiplan_desktop.base.arrays import FloatArray
 from surgiplan_desktop.base.spaces import Affine
 from surgiplan_desktop.model.mesh import Mesh
+from surgiplan_desktop.scene.heat import HEAT_COLOURS, Shades
 
 Rgb = tuple[float, float, float]
 #: Gives the colour of a role such as ``"bone/tibia"``.
@@ -30,7 +31,8 @@ EDGE_DEG: Final = 35.0
 class Surface:
     """A closed surface; ``sharp`` draws edges as edges (guides, implants, cut pieces), ``updating`` greys it.
 
-    ``motion`` moves it as it is drawn, without a new mesh: what turns with a handle follows at once.
+    ``motion`` moves it as it is drawn, without a new mesh: what turns with a handle follows at once. ``shades`` are the colour
+    steps of the heat map (:mod:`surgiplan_desktop.scene.heat`), one a vertex; None draws it in the colour of its role.
     """
 
     mesh: Mesh
@@ -39,6 +41,7 @@ class Surface:
     sharp: bool = False
     updating: bool = False
     motion: Affine | None = None
+    shades: Shades | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -118,7 +121,6 @@ def make_actor(item: Item, colours: Colours) -> vtkActor:
     if isinstance(item, Surface):
         mapper = vtkPolyDataMapper()
         mapper.SetInputData(surface_data(item.mesh, sharp=item.sharp))
-        mapper.ScalarVisibilityOff()
     elif isinstance(item, Tubes):
         mapper = vtkPolyDataMapper()
         tubes = _tubes(item)  # a name of its own: VTK's output port does not keep its filter alive
@@ -145,6 +147,7 @@ def dress_actor(actor: vtkActor, item: Item, colours: Colours) -> None:
     look.SetSpecularPower(18.0)
     colour = colours(item.role)
     if isinstance(item, Surface):
+        _shade(actor, item)
         if item.updating:
             grey = sum(colour) / 3.0
             colour = (0.75 * grey + 0.25 * colour[0], 0.75 * grey + 0.25 * colour[1], 0.75 * grey + 0.25 * colour[2])
@@ -155,6 +158,17 @@ def dress_actor(actor: vtkActor, item: Item, colours: Colours) -> None:
     else:
         look.SetOpacity(item.opacity)
     look.SetColor(*colour)
+
+
+def _shade(actor: vtkActor, item: Surface) -> None:
+    """Colour the vertices by their steps of the heat map, or take that colour away again; split edges have other vertices."""
+    mapper = actor.GetMapper()
+    shown = item.shades is not None and not item.sharp
+    mapper.SetScalarVisibility(shown)
+    if shown:
+        colours = numpy_to_vtk(np.ascontiguousarray(HEAT_COLOURS[item.shades]), deep=True)
+        mapper.GetInput().GetPointData().SetScalars(colours)
+        mapper.SetColorModeToDirectScalars()
 
 
 def _vtk_matrix(motion: Affine) -> vtkMatrix4x4:

@@ -46,26 +46,29 @@ def share_with_vtk(volume: Volume) -> vtkImageData:
 
 
 class VolumeSampler:
-    """Samples slices of one or more volumes; keep it as long as the volumes are shown."""
+    """Samples slices of one or more volumes; keep it as long as the volumes are shown.
 
-    def __init__(self, volumes: Sequence[Volume]) -> None:
+    ``outside`` is the value where no volume is, one that the voxels' type holds.
+    """
+
+    def __init__(self, volumes: Sequence[Volume], outside: int = OUTSIDE) -> None:
         self._volumes = tuple(volumes)
+        self._outside = outside
         self._reslicers = [self._reslicer(share_with_vtk(volume)) for volume in self._volumes]
 
-    @staticmethod
-    def _reslicer(image: vtkImageData) -> vtkImageReslice:
+    def _reslicer(self, image: vtkImageData) -> vtkImageReslice:
         reslice = vtkImageReslice()
         reslice.SetInputData(image)
         reslice.SetOutputDimensionality(2)
         reslice.SetInterpolationModeToLinear()
-        reslice.SetBackgroundLevel(OUTSIDE)
+        reslice.SetBackgroundLevel(self._outside)
         reslice.SetOutputOrigin(0.0, 0.0, 0.0)
         reslice.SetOutputSpacing(1.0, 1.0, 1.0)
         return reslice
 
     def sample(self, grid: SliceGrid) -> NDArray[np.float32] | NDArray[np.int16]:
-        """Return Hounsfield values of shape (height, width), linearly interpolated, ``OUTSIDE`` where no volume is."""
-        result: NDArray[np.int16] | NDArray[np.float32] = np.full((grid.height, grid.width), OUTSIDE, dtype=np.int16)
+        """Return Hounsfield values of shape (height, width), linearly interpolated, ``outside`` where no volume is."""
+        result: NDArray[np.int16] | NDArray[np.float32] = np.full((grid.height, grid.width), self._outside, dtype=np.int16)
         for volume, reslice in zip(self._volumes, self._reslicers, strict=True):
             index_from_lps = volume.affine.inverse()
             first = index_from_lps(grid.first_lps)
@@ -82,7 +85,7 @@ class VolumeSampler:
             reslice.SetOutputExtent(0, grid.width - 1, 0, grid.height - 1, 0, 0)
             reslice.Update()
             values = vtk_to_numpy(reslice.GetOutput().GetPointData().GetScalars()).reshape(grid.height, grid.width)
-            result = values.copy() if len(self._volumes) == 1 else np.where(values == OUTSIDE, result, values)
+            result = values.copy() if len(self._volumes) == 1 else np.where(values == self._outside, result, values)
         return result
 
 

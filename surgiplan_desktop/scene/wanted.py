@@ -11,13 +11,13 @@ import numpy as np
 
 from surgiplan_desktop.base.arrays import FloatArray
 from surgiplan_desktop.base.spaces import Affine
-from surgiplan_desktop.derive.node import Key
 from surgiplan_desktop.model.anatomy import BoneId, BoneName, LandmarkId, Side
 from surgiplan_desktop.model.case import Case
 from surgiplan_desktop.model.mesh import Bone, Mesh
 from surgiplan_desktop.model.steps import GuideStep, ImplantStep, OsteotomyStep
 from surgiplan_desktop.planning.graph import bone_key, guide_key, implant_key, landmarks_key, osteotomy_key, pieces_key, site_key
 from surgiplan_desktop.planning.records import Guide, ImplantPlacement, Landmarks, OsteotomyPlan, OsteotomySite, Pieces
+from surgiplan_desktop.scene.heat import Heat, Results, Shades
 from surgiplan_desktop.scene.items import Item, Patch, Surface, Tubes
 
 #: Steps in which the planned correction is shown on the bones.
@@ -27,13 +27,17 @@ _FAINT = 0.35
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Outline:
-    """A body whose section slices show; ``name`` is the key of its words, ``side`` may be None."""
+    """A body whose section slices show; ``name`` is the key of its words, ``side`` may be None.
+
+    ``shades`` are the colour steps of the heat map, one a vertex; None draws it in the colour of its role.
+    """
 
     mesh: Mesh
     role: str
     name: str
     side: Side | None = None
     thin: bool = False
+    shades: Shades | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -66,9 +70,6 @@ class Picture:
     lines: tuple[Line, ...] = ()
 
 
-#: Gives the newest value of a result (None when there is none) and whether it is current.
-Results = Callable[[Key], tuple[Any, bool]]
-
 _LINES = (
     ("femoral_axis", "hip_centre", "femoral_knee_centre", "bone/femur", False),
     ("tibial_axis", "tibial_knee_centre", "ankle_centre", "bone/tibia", False),
@@ -96,7 +97,15 @@ class PictureMaker:
         self._kept[key] = (inputs, made)
         return made
 
-    def picture(self, case: Case, results: Results, step: str, opacity: Mapping[str, float], side: Side | None) -> Picture:
+    def picture(
+        self,
+        case: Case,
+        results: Results,
+        step: str,
+        opacity: Mapping[str, float],
+        side: Side | None,
+        heat: Heat | None = None,
+    ) -> Picture:
         """Return what the step shows.
 
         Parameters
@@ -109,6 +118,8 @@ class PictureMaker:
             Opacity by item key, absent = 1, 0 = hidden.
         side
             The side worked on; its landmarks and axes are shown.
+        heat
+            The heat map that colours the bones, or None.
         """
         items: dict[str, Item] = {}
         outlines: list[Outline] = []
@@ -124,7 +135,7 @@ class PictureMaker:
             if replaced and bone.bone is BoneName.TALUS:
                 self._add_carried(bone, case, results, share, items)
                 continue
-            self._add_bone(bone, results, share, items, outlines)
+            self._add_bone(bone, results, share, heat, items, outlines)
         if step in ("guide", "approve"):
             self._add_guide(case, results, items, outlines)
         if step in ("plan", "guide", "approve"):
@@ -145,22 +156,33 @@ class PictureMaker:
         opacity: float = 1.0,
         ready: bool = True,
         motion: Affine | None = None,
+        shades: Shades | None = None,
     ) -> Surface:
         made: Surface = self._keep(
             key,
-            (mesh, role, sharp, float(opacity), ready, motion),
-            lambda: Surface(mesh, role, opacity, sharp=sharp, updating=not ready, motion=motion),
+            (mesh, role, sharp, float(opacity), ready, motion, shades),
+            lambda: Surface(mesh, role, opacity, sharp=sharp, updating=not ready, motion=motion, shades=shades),
         )
         return made
 
-    def _add_bone(self, bone: BoneId, results: Results, opacity: float, items: dict[str, Item], outlines: list[Outline]) -> None:
+    def _add_bone(
+        self,
+        bone: BoneId,
+        results: Results,
+        opacity: float,
+        heat: Heat | None,
+        items: dict[str, Item],
+        outlines: list[Outline],
+    ) -> None:
         value, ready = results(bone_key(bone))
         if not isinstance(value, Bone) or opacity <= 0.0:
             return
-        for part in value.parts:
+        for number, part in enumerate(value.parts):
             key = f"{bone}" if len(value.parts) == 1 else f"{bone}/{part.block}"
-            items[key] = self._surface(key, part.mesh, f"bone/{bone.bone}", opacity=opacity, ready=ready)
-            outlines.append(Outline(part.mesh, f"bone/{bone.bone}", bone.bone, bone.side))
+            heated = None if heat is None else heat.part(bone, number)
+            shades = None if heated is None or len(heated.shades) != len(part.mesh.vertices) else heated.shades
+            items[key] = self._surface(key, part.mesh, f"bone/{bone.bone}", opacity=opacity, ready=ready, shades=shades)
+            outlines.append(Outline(part.mesh, f"bone/{bone.bone}", bone.bone, bone.side, shades=shades))
 
     def _add_carried(self, bone: BoneId, case: Case, results: Results, opacity: float, items: dict[str, Item]) -> None:
         """Show a bone below the cut where the correction carries it."""

@@ -7,11 +7,12 @@ from collections.abc import Sequence
 
 import numpy as np
 from PySide6.QtCore import QPointF, QRectF, Qt
-from PySide6.QtGui import QColor, QFontMetricsF, QPainter, QPen, QPolygonF
+from PySide6.QtGui import QColor, QFontMetricsF, QLinearGradient, QPainter, QPen, QPolygonF
 
 from surgiplan_desktop.base.arrays import FloatArray
 from surgiplan_desktop.gui.theme import NORMAL, SMALL, Theme, font
 from surgiplan_desktop.gui.tools.base import Handle
+from surgiplan_desktop.scene.heat import STEPS, HeatScale, colour_of, ticks
 
 MARGIN = 8.0
 _LETTERS = (("R", "L"), ("A", "P"), ("I", "S"))  # towards -x, +x; -y, +y; -z, +z of LPS
@@ -21,6 +22,13 @@ def direction_letter(direction: FloatArray) -> str:
     """Return the letter of the patient direction that a vector mostly points to (R L A P S I)."""
     axis = int(np.argmax(np.abs(direction)))
     return _LETTERS[axis][int(direction[axis] > 0.0)]
+
+
+def heat_number(value: float, scale: HeatScale, *, last: bool = False) -> str:
+    """Return a number of a heat map with its unit: mm, or a share in per cent; the last colour also stands for more."""
+    if scale.unit == "mm":
+        return f"{'≥ ' if last else ''}{value:.1f} mm"
+    return f"{100.0 * value:.0f} %"
 
 
 class Overlay:
@@ -83,6 +91,42 @@ class Overlay:
                 self._painter.drawLine(QPointF(x, y - 4.0), QPointF(x, y))
         text = f"{length:g} mm"
         self.words(text, right - self.measure(text), y - 8.0)
+
+    def legend(self, scale: HeatScale, words: Sequence[str], top: float, height: float) -> None:
+        """Draw the legend of a heat map at the right edge: colours with numbers, the line from which on to look, words above.
+
+        ``words`` are what the numbers are about and, last, what stands at the line.
+        """
+        painter, bar = self._painter, 12.0
+        right = self._width - MARGIN
+        *heads, at_line = words
+        y = top
+        for text in heads:
+            self.words(text, right - self.measure(text), y + 11.0)
+            y += 15.0
+        y += 6.0
+        height = max(height - (y - top), 40.0)
+        left = right - bar
+        gradient = QLinearGradient(0.0, y + height, 0.0, y)
+        for step in range(0, STEPS, 7):
+            gradient.setColorAt(step / (STEPS - 1), QColor(*colour_of(step)))
+        painter.setPen(QPen(self._theme.on_image("view/halo", 0.8), 1.0))
+        painter.setBrush(gradient)
+        painter.drawRect(QRectF(left, y, bar, height))
+        numbers = ticks(scale)
+        look = y + height * (1.0 - (scale.look - scale.low) / (scale.high - scale.low))
+        for number in numbers:
+            place = y + height * (1.0 - (number - scale.low) / (scale.high - scale.low))
+            if abs(place - look) < 12.0:
+                continue
+            text = heat_number(number, scale, last=number == numbers[-1])
+            self.words(text, left - 6.0 - self.measure(text), place + 4.0)
+        text = f"{at_line} {heat_number(scale.look, scale)}"
+        painter.setPen(QPen(self._theme.on_image("view/halo", 0.9), 4.0))
+        painter.drawLine(QPointF(left - 4.0, look), QPointF(right + 2.0, look))
+        painter.setPen(QPen(self._theme.on_image("view/text"), 2.0))
+        painter.drawLine(QPointF(left - 4.0, look), QPointF(right + 2.0, look))
+        self.words(text, left - 8.0 - self.measure(text, bold=True), look + 4.0, bold=True)
 
     def frame(self, role: str, *, strong: bool) -> None:
         """Frame the view in the colour of its plane."""
