@@ -112,6 +112,21 @@ class SideResolution:
     time_utc: str
 
 
+@dataclass(frozen=True, slots=True)
+class PointCheck:
+    """The user's word that points of one stage of the check lie where they should (practice.md 16).
+
+    ``points`` is where they were when they were looked at: a point that moves afterwards is to be looked at again. ``seconds`` is
+    how long it was looked.
+    """
+
+    side: Side
+    stage: str
+    points: tuple[tuple[LandmarkId, Vector], ...]
+    seconds: float
+    time_utc: str
+
+
 def _no_landmarks() -> Mapping[tuple[Side, LandmarkId], Landmark]:
     return MappingProxyType({})
 
@@ -134,6 +149,7 @@ class Case:
     patient: Patient | None = None
     films: tuple[Film, ...] = ()
     side_resolutions: tuple[SideResolution, ...] = ()
+    point_checks: tuple[PointCheck, ...] = ()
 
     @property
     def segmentation(self) -> SegmentationRun | None:
