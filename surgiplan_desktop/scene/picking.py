@@ -66,7 +66,13 @@ def ray_at(matrix: FloatArray, x: float, y: float, width: float, height: float) 
 
 
 def first_hit(mesh: Mesh, ray: Ray) -> float | None:
-    """Return the distance (mm) along the ray to the first triangle it meets, or None.
+    """Return the distance (mm) along the ray to the first triangle it meets, or None."""
+    met = crossings(mesh, ray)
+    return float(met.min()) if met.size else None
+
+
+def crossings(mesh: Mesh, ray: Ray) -> FloatArray:
+    """Return the distances (mm) along the ray to all triangles it meets, in no order.
 
     Source: Moeller and Trumbore 1997, J Graphics Tools 2:21, on all triangles whose shadow along the ray holds the ray.
     """
@@ -77,7 +83,7 @@ def first_hit(mesh: Mesh, ray: Ray) -> float | None:
     near = (np.abs(right.sum(axis=1)) < 3) & (np.abs(up.sum(axis=1)) < 3)
     corners = mesh.vertices[mesh.faces[near]]
     if len(corners) == 0:
-        return None
+        return np.empty(0)
     edge_1, edge_2 = corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0]
     across = np.cross(ray.direction, edge_2)
     determinant = np.einsum("ij,ij->i", edge_1, across)
@@ -89,7 +95,8 @@ def first_hit(mesh: Mesh, ray: Ray) -> float | None:
         v = turned @ ray.direction * inverse
         distance = np.einsum("ij,ij->i", edge_2, turned) * inverse
         hit = (np.abs(determinant) > 1e-12) & (u >= 0.0) & (v >= 0.0) & (u + v <= 1.0) & (distance > 0.0)
-    return float(distance[hit].min()) if hit.any() else None
+    met: FloatArray = distance[hit]
+    return met
 
 
 def pick(items: Mapping[str, Item], ray: Ray) -> tuple[str, FloatArray] | None:
