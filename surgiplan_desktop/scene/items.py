@@ -17,7 +17,7 @@ from vtkmodules.vtkRenderingCore import vtkActor, vtkPolyDataMapper
 from surgiplan_desktop.base.arrays import FloatArray
 from surgiplan_desktop.base.spaces import Affine
 from surgiplan_desktop.model.mesh import Mesh
-from surgiplan_desktop.scene.heat import HEAT_COLOURS, Shades
+from surgiplan_desktop.scene.heat import HEAT_COLOURS, HeatedPart
 
 Rgb = tuple[float, float, float]
 #: Gives the colour of a role such as ``"bone/tibia"``.
@@ -31,8 +31,8 @@ EDGE_DEG: Final = 35.0
 class Surface:
     """A closed surface; ``sharp`` draws edges as edges (guides, implants, cut pieces), ``updating`` greys it.
 
-    ``motion`` moves it as it is drawn, without a new mesh: what turns with a handle follows at once. ``shades`` are the colour
-    steps of the heat map (:mod:`surgiplan_desktop.scene.heat`), one a vertex; None draws it in the colour of its role.
+    ``motion`` moves it as it is drawn, without a new mesh: what turns with a handle follows at once. ``heated`` are the
+    values of the heat map (:mod:`surgiplan_desktop.scene.heat`) on its vertices; None draws it in the colour of its role.
     """
 
     mesh: Mesh
@@ -41,7 +41,7 @@ class Surface:
     sharp: bool = False
     updating: bool = False
     motion: Affine | None = None
-    shades: Shades | None = None
+    heated: HeatedPart | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -163,10 +163,10 @@ def dress_actor(actor: vtkActor, item: Item, colours: Colours) -> None:
 def _shade(actor: vtkActor, item: Surface) -> None:
     """Colour the vertices by their steps of the heat map, or take that colour away again; split edges have other vertices."""
     mapper = actor.GetMapper()
-    shown = item.shades is not None and not item.sharp
-    mapper.SetScalarVisibility(shown)
-    if shown:
-        colours = numpy_to_vtk(np.ascontiguousarray(HEAT_COLOURS[item.shades]), deep=True)
+    heated = None if item.sharp else item.heated
+    mapper.SetScalarVisibility(heated is not None)
+    if heated is not None:
+        colours = numpy_to_vtk(np.ascontiguousarray(HEAT_COLOURS[heated.shades]), deep=True)
         mapper.GetInput().GetPointData().SetScalars(colours)
         mapper.SetColorModeToDirectScalars()
 

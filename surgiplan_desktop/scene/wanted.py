@@ -17,7 +17,8 @@ from surgiplan_desktop.model.mesh import Bone, Mesh
 from surgiplan_desktop.model.steps import GuideStep, ImplantStep, OsteotomyStep
 from surgiplan_desktop.planning.graph import bone_key, guide_key, implant_key, landmarks_key, osteotomy_key, pieces_key, site_key
 from surgiplan_desktop.planning.records import Guide, ImplantPlacement, Landmarks, OsteotomyPlan, OsteotomySite, Pieces
-from surgiplan_desktop.scene.heat import Heat, Results, Shades
+from surgiplan_desktop.scene.angles import MeasureMark
+from surgiplan_desktop.scene.heat import Heat, HeatedPart, Results
 from surgiplan_desktop.scene.items import Item, Patch, Surface, Tubes
 
 #: Steps in which the planned correction is shown on the bones.
@@ -29,7 +30,7 @@ _FAINT = 0.35
 class Outline:
     """A body whose section slices show; ``name`` is the key of its words, ``side`` may be None.
 
-    ``shades`` are the colour steps of the heat map, one a vertex; None draws it in the colour of its role.
+    ``heated`` are the values of the heat map on its vertices; None draws it in the colour of its role.
     """
 
     mesh: Mesh
@@ -37,7 +38,8 @@ class Outline:
     name: str
     side: Side | None = None
     thin: bool = False
-    shades: Shades | None = None
+    heated: HeatedPart | None = None
+    dashed: bool = False
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -68,6 +70,7 @@ class Picture:
     outlines: tuple[Outline, ...] = ()
     marks: tuple[Mark, ...] = ()
     lines: tuple[Line, ...] = ()
+    angles: tuple[MeasureMark, ...] = ()
 
 
 _LINES = (
@@ -156,12 +159,12 @@ class PictureMaker:
         opacity: float = 1.0,
         ready: bool = True,
         motion: Affine | None = None,
-        shades: Shades | None = None,
+        heated: HeatedPart | None = None,
     ) -> Surface:
         made: Surface = self._keep(
             key,
-            (mesh, role, sharp, float(opacity), ready, motion, shades),
-            lambda: Surface(mesh, role, opacity, sharp=sharp, updating=not ready, motion=motion, shades=shades),
+            (mesh, role, sharp, float(opacity), ready, motion, heated),
+            lambda: Surface(mesh, role, opacity, sharp=sharp, updating=not ready, motion=motion, heated=heated),
         )
         return made
 
@@ -180,9 +183,10 @@ class PictureMaker:
         for number, part in enumerate(value.parts):
             key = f"{bone}" if len(value.parts) == 1 else f"{bone}/{part.block}"
             heated = None if heat is None else heat.part(bone, number)
-            shades = None if heated is None or len(heated.shades) != len(part.mesh.vertices) else heated.shades
-            items[key] = self._surface(key, part.mesh, f"bone/{bone.bone}", opacity=opacity, ready=ready, shades=shades)
-            outlines.append(Outline(part.mesh, f"bone/{bone.bone}", bone.bone, bone.side, shades=shades))
+            if heated is not None and len(heated.values) != len(part.mesh.vertices):
+                heated = None  # of the surface before
+            items[key] = self._surface(key, part.mesh, f"bone/{bone.bone}", opacity=opacity, ready=ready, heated=heated)
+            outlines.append(Outline(part.mesh, f"bone/{bone.bone}", bone.bone, bone.side, heated=heated))
 
     def _add_carried(self, bone: BoneId, case: Case, results: Results, opacity: float, items: dict[str, Item]) -> None:
         """Show a bone below the cut where the correction carries it."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from typing import Final
 
@@ -9,6 +10,7 @@ from PySide6.QtCore import QSize, Qt, QTimer
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QProgressBar, QPushButton, QSizePolicy, QToolButton, QWidget
 
 from surgiplan_desktop.app.jobs import Job
+from surgiplan_desktop.base.progress import Pace
 from surgiplan_desktop.gui.bridge import Bridge, Said
 from surgiplan_desktop.gui.dialogs.notice_list import NoticeList
 from surgiplan_desktop.gui.icons import icon
@@ -17,6 +19,8 @@ from surgiplan_desktop.gui.widgets.layout import set_role
 
 #: Jobs shorter than this are not shown at all (s).
 QUIET_S: Final = 0.3
+#: Longer than this is told in minutes (s).
+_MINUTES_FROM_S: Final = 90.0
 #: Jobs that nobody waits for.
 _UNSEEN: Final = frozenset({"warm", "thumbnail"})
 _ROLE: Final = {"info": "ok", "warning": "warn", "error": "fail"}
@@ -35,7 +39,7 @@ class StatusBar(QWidget):
         self._bridge = bridge
         self._theme = theme
         self._said: list[Said] = []
-        self._started: dict[int, tuple[Job, float]] = {}
+        self._started: dict[int, tuple[Job, float, Pace]] = {}
         layout = QHBoxLayout(self)
         layout.setContentsMargins(10, 2, 8, 2)
         layout.setSpacing(8)
@@ -110,27 +114,37 @@ class StatusBar(QWidget):
 
     def _on_job(self, job: Job) -> None:
         if job.state in ("queued", "running") and job.name not in _UNSEEN:
-            self._started.setdefault(id(job), (job, time.monotonic()))
+            self._started.setdefault(id(job), (job, time.monotonic(), Pace()))
             self._clock.start()
         else:
             self._started.pop(id(job), None)
         self._show_jobs()
 
+    def _ahead(self, seconds: float | None) -> str:
+        """Say how long the work will still take, where that can be said."""
+        if seconds is None:
+            return ""
+        word = self._bridge.word
+        long = seconds >= _MINUTES_FROM_S
+        left = word("minutes_left", minutes=round(seconds / 60.0)) if long else word("seconds_left", seconds=math.ceil(seconds))
+        return f"  ·  {left}"
+
     def _show_jobs(self) -> None:
         now = time.monotonic()
         self._started = {key: item for key, item in self._started.items() if item[0].state in ("queued", "running")}
         running = [item for item in self._started.values() if item[0].state == "running"] or list(self._started.values())
-        seen = [(job, now - start) for job, start in running if now - start >= QUIET_S]
+        seen = [(job, now - start, pace) for job, start, pace in running if now - start >= QUIET_S]
         for widget in (self._job, self._bar, self._cancel):
             widget.setVisible(bool(seen))
         if not self._started:
             self._clock.stop()
         if not seen:
             return
-        job, seconds = seen[0]
+        job, seconds, pace = seen[0]
         texts = self._bridge.texts
         text_id = f"progress.{job.text_id or job.name}"
         words = texts.text(text_id) if texts.has(text_id) else texts.text("progress.computing")
         more = f"  (+{len(self._started) - 1})" if len(self._started) > 1 else ""
-        self._job.setText(f"{words[:1].upper()}{words[1:]}  {100 * job.fraction:.0f} %  ·  {seconds:.0f} s{more}")
+        ahead = self._ahead(pace.seconds_left(job.fraction))
+        self._job.setText(f"{words[:1].upper()}{words[1:]}  {100 * job.fraction:.0f} %  ·  {seconds:.0f} s{ahead}{more}")
         self._bar.setValue(round(1000 * job.fraction))
