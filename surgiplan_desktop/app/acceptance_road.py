@@ -37,7 +37,8 @@ from surgiplan_desktop.phantom.limb import Leg
 from surgiplan_desktop.phantom.parameters import LegParameters
 from surgiplan_desktop.planning import graph
 from surgiplan_desktop.planning.leg_motion import carry
-from surgiplan_desktop.planning.measures import MEASURES, measure_points
+from surgiplan_desktop.planning.measure_table import MEASURES
+from surgiplan_desktop.planning.measures import measure_points
 from surgiplan_desktop.planning.records import LandmarkEstimate, Landmarks, Measures, OsteotomyPlan
 from surgiplan_desktop.validation.surface_distance import bone_distance
 

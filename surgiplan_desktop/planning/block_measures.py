@@ -18,8 +18,10 @@ from surgiplan_desktop.base.spaces import Frame
 from surgiplan_desktop.model.study import Finding
 from surgiplan_desktop.planning.axes import leg_frames
 from surgiplan_desktop.planning.limits import default_limits
-from surgiplan_desktop.planning.measure_formulas import Leg, mad, wbl
-from surgiplan_desktop.planning.measures import MEASURES, measure_leg
+from surgiplan_desktop.planning.measure_formulas import mad, wbl
+from surgiplan_desktop.planning.measure_leg import Leg
+from surgiplan_desktop.planning.measure_table import MEASURES
+from surgiplan_desktop.planning.measures import measure_leg
 from surgiplan_desktop.planning.records import Landmarks, LegFrames, Measure, Measures
 
 #: The joint that shows an end of a bone.
@@ -98,7 +100,7 @@ def _error(item: Measure, landmarks: Landmarks, frames: LegFrames) -> float:
     if item.id in ("mad", "wbl"):
         formula = mad if item.id == "mad" else wbl
         turned = [_bent(landmarks, frames, sign * angle) for sign in (1.0, -1.0)]
-        values = [formula(Leg(bent, leg_frames(bent))) for bent in turned]
+        values = [float(formula(Leg(bent, leg_frames(bent)))) for bent in turned]
         return round(0.5 * abs(values[0] - values[1]), 2)
     return limits["overlap.immobility_mm"]
 

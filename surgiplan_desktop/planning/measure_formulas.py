@@ -1,132 +1,133 @@
-"""The formula of each measure (clinical.md A.2), on points and frames; no status, no text, no rounding here."""
+"""The formula of each measure (clinical.md A.2), on points and frames; no status, no text, no rounding here.
+
+Every formula serves one leg (points of shape (3,), a number) and n draws of it at once (points (3, n), numbers (n,)). Torsions:
+planning/torsions.py. What a knee alone allows: planning/surrogates.py.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from math import atan2, degrees, sqrt
 from typing import Final
 
+import numpy as np
+
 from surgiplan_desktop.base.arrays import FloatArray
-from surgiplan_desktop.base.spaces import Frame
-from surgiplan_desktop.base.units import wrap_deg
 from surgiplan_desktop.geometry.angles import (
     KneePose,
     angle_between_deg,
-    cross,
-    distal_angle_deg,
     dot,
-    frontal_angle_deg,
     knee_pose,
+    norm,
+    normalised,
     orthogonal_part,
+    wrapped_deg,
 )
 from surgiplan_desktop.planning.limits import Limits, default_limits
-from surgiplan_desktop.planning.records import Landmarks, LegFrames
+from surgiplan_desktop.planning.measure_leg import Axes, Leg
 
 _ROMAN: Final = (("I", "II", "III"), ("IV", "V", "VI"), ("VII", "VIII", "IX"))
 
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Leg:
-    """Landmarks and frames of one leg, as the formulas read them. Callers make sure that what a formula needs is there."""
-
-    landmarks: Landmarks
-    frames: LegFrames
-
-    def __getitem__(self, landmark: str) -> FloatArray:
-        point = self.landmarks.point(landmark)
-        if point is None:
-            raise KeyError(landmark)
-        return point
-
-    @property
-    def sign(self) -> int:
-        """+1 right, -1 left."""
-        return self.landmarks.side.sign
-
-    @property
-    def femur(self) -> Frame:
-        """Frame of the femur."""
-        return _there(self.frames.femur, "femur")
-
-    @property
-    def tibia(self) -> Frame:
-        """Frame of the tibia."""
-        return _there(self.frames.tibia, "tibia")
-
-    @property
-    def limb(self) -> Frame:
-        """Frame of the limb."""
-        return _there(self.frames.limb, "limb")
-
-    def line(self, start: str, end: str) -> FloatArray:
-        """Vector from one landmark to another."""
-        return self[end] - self[start]
-
-    def theta(self, frame: Frame, vector: FloatArray) -> float:
-        """Angle th(v) in the frontal plane of ``frame``, degrees."""
-        return frontal_angle_deg(vector, self.sign * frame.z, frame.y)
+Lines = tuple[FloatArray, FloatArray]
 
 
-def _there(frame: Frame | None, name: str) -> Frame:
-    if frame is None:
-        raise KeyError(name)
-    return frame
+def frontal(leg: Leg, frame: Axes, lines: Lines) -> FloatArray:
+    """Angle from the second to the first of two directions in the frontal plane of ``frame``, (-180, 180]."""
+    return wrapped_deg(leg.theta(frame, lines[0]) - leg.theta(frame, lines[1]))
 
 
-def _femoral_line(leg: Leg) -> FloatArray:
-    return leg.line("medial_distal_condyle", "lateral_distal_condyle")
+def in_space(leg: Leg, frame: Axes, lines: Lines) -> FloatArray:
+    """Angle of the same two directions in space, with the sign that it has in the frontal plane."""
+    angle: FloatArray = np.copysign(angle_between_deg(*lines), frontal(leg, frame, lines))
+    return angle
 
 
-def _tibial_line(leg: Leg) -> FloatArray:
-    return leg.line("medial_plateau_centre", "lateral_plateau_centre")
+def hka_lines(leg: Leg) -> Lines:
+    """Mechanical axes of tibia and femur, both pointing distally."""
+    return leg.line("tibial_knee_centre", "ankle_centre"), leg.line("hip_centre", "femoral_knee_centre")
 
 
-def hka_deviation(leg: Leg) -> float:
-    """Valgus +, varus -, limb plane."""
-    lateral, up = leg.sign * leg.limb.z, leg.limb.y
-    tibial = distal_angle_deg(leg.line("tibial_knee_centre", "ankle_centre"), lateral, up)
-    femoral = distal_angle_deg(leg.line("hip_centre", "femoral_knee_centre"), lateral, up)
-    return wrap_deg(tibial - femoral)
+def mldfa_lines(leg: Leg) -> Lines:
+    """Femoral mechanical axis pointing up, distal joint line pointing laterally."""
+    return leg.line("femoral_knee_centre", "hip_centre"), leg.line("medial_distal_condyle", "lateral_distal_condyle")
 
 
-def hka(leg: Leg) -> float:
+def mpta_lines(leg: Leg) -> Lines:
+    """Tibial mechanical axis pointing down, plateau line pointing medially."""
+    return leg.line("tibial_knee_centre", "ankle_centre"), leg.line("lateral_plateau_centre", "medial_plateau_centre")
+
+
+def jlca_lines(leg: Leg) -> Lines:
+    """Joint lines of femur and tibia, both pointing laterally."""
+    femoral = leg.line("medial_distal_condyle", "lateral_distal_condyle")
+    return femoral, leg.line("medial_plateau_centre", "lateral_plateau_centre")
+
+
+def lpfa_lines(leg: Leg) -> Lines:
+    """Head centre to greater trochanter, femoral mechanical axis pointing down."""
+    return leg.line("hip_centre", "greater_trochanter_tip"), leg.line("hip_centre", "femoral_knee_centre")
+
+
+def ldta_lines(leg: Leg) -> Lines:
+    """Tibial mechanical axis pointing up, plafond line pointing laterally."""
+    return leg.line("ankle_centre", "tibial_knee_centre"), leg.line("medial_plafond", "lateral_plafond")
+
+
+def aldfa_lines(leg: Leg) -> Lines:
+    """Femoral shaft axis pointing up, distal joint line pointing laterally."""
+    shaft = leg.line("femoral_shaft_distal", "femoral_shaft_proximal")
+    return shaft, leg.line("medial_distal_condyle", "lateral_distal_condyle")
+
+
+def ama_lines(leg: Leg) -> Lines:
+    """Femoral mechanical axis and shaft axis, both pointing up; + when the shaft leans out at the top."""
+    return leg.line("femoral_knee_centre", "hip_centre"), leg.line("femoral_shaft_distal", "femoral_shaft_proximal")
+
+
+def hka_deviation(leg: Leg) -> FloatArray:
+    """Valgus +, varus -, limb plane: phi of the tibial less phi of the femoral mechanical axis."""
+    return frontal(leg, leg.limb, hka_lines(leg))
+
+
+def hka(leg: Leg) -> FloatArray:
     """Medial angle, 180 = straight."""
     return 180.0 + hka_deviation(leg)
 
 
-def mldfa(leg: Leg, frame: Frame) -> float:
+def hka_in_space(leg: Leg) -> FloatArray:
+    """Medial angle of the mechanical axes in space: a flexed knee counts."""
+    return 180.0 + in_space(leg, leg.limb, hka_lines(leg))
+
+
+def mldfa(leg: Leg, frame: Axes) -> FloatArray:
     """Lateral angle of femoral mechanical axis and distal joint line."""
-    axis = leg.line("femoral_knee_centre", "hip_centre")
-    return wrap_deg(leg.theta(frame, axis) - leg.theta(frame, _femoral_line(leg)))
+    return frontal(leg, frame, mldfa_lines(leg))
 
 
-def mpta(leg: Leg, frame: Frame) -> float:
+def mpta(leg: Leg, frame: Axes) -> FloatArray:
     """Medial angle of tibial mechanical axis and plateau line."""
-    axis = leg.line("tibial_knee_centre", "ankle_centre")
-    return wrap_deg(leg.theta(frame, axis) - leg.theta(frame, -_tibial_line(leg)))
+    return frontal(leg, frame, mpta_lines(leg))
 
 
-def jlca(leg: Leg) -> float:
+def jlca(leg: Leg) -> FloatArray:
     """Angle between the joint lines, opening laterally +, limb plane."""
-    return wrap_deg(leg.theta(leg.limb, _femoral_line(leg)) - leg.theta(leg.limb, _tibial_line(leg)))
+    return frontal(leg, leg.limb, jlca_lines(leg))
 
 
-def ahka(leg: Leg) -> float:
+def ahka(leg: Leg) -> FloatArray:
     """MPTA - mLDFA of the bone planes."""
     return mpta(leg, leg.tibia) - mldfa(leg, leg.femur)
 
 
-def jlo(leg: Leg) -> float:
+def jlo(leg: Leg) -> FloatArray:
     """MPTA + mLDFA (CPAK joint line obliquity) of the bone planes."""
     return mpta(leg, leg.tibia) + mldfa(leg, leg.femur)
 
 
-def jlo_limb(leg: Leg) -> float:
+def jlo_limb(leg: Leg) -> FloatArray:
     """MPTA + mLDFA, both in the limb plane."""
     return mpta(leg, leg.limb) + mldfa(leg, leg.limb)
 
 
-def ahka_limb(leg: Leg) -> float:
+def ahka_limb(leg: Leg) -> FloatArray:
     """MPTA - mLDFA, both in the limb plane."""
     return mpta(leg, leg.limb) - mldfa(leg, leg.limb)
 
@@ -141,7 +142,7 @@ def cpak_type(ahka_deg: float, jlo_deg: float, limits: Limits) -> str:
 
 def cpak(leg: Leg) -> str:
     """CPAK type of the bone-plane values."""
-    return cpak_type(ahka(leg), jlo(leg), default_limits())
+    return cpak_type(float(ahka(leg)), float(jlo(leg)), default_limits())
 
 
 def cpak_edge_distance(ahka_deg: float, jlo_deg: float, limits: Limits) -> float:
@@ -156,108 +157,102 @@ def cpak_edge_distance(ahka_deg: float, jlo_deg: float, limits: Limits) -> float
     return min(map(abs, edges))
 
 
-def _flat(leg: Leg, point: FloatArray) -> tuple[float, float]:
-    frame = leg.limb
-    offset = point - frame.origin_lps
+def _flat(leg: Leg, start: str, end: str) -> tuple[FloatArray, FloatArray]:
+    """Lateral and proximal part of the way between two landmarks, limb plane."""
+    frame, offset = leg.limb, leg.line(start, end)
     return leg.sign * dot(offset, frame.z), dot(offset, frame.y)
 
 
-def mad(leg: Leg) -> float:
+def _turn(a: tuple[FloatArray, FloatArray], b: tuple[FloatArray, FloatArray]) -> FloatArray:
+    return a[0] * b[1] - a[1] * b[0]
+
+
+def mad(leg: Leg) -> FloatArray:
     """Distance in mm of the knee centre (notch) from the line hip to ankle, + when the line passes medially; limb plane."""
-    hip, ankle, knee = (_flat(leg, leg[name]) for name in ("hip_centre", "ankle_centre", "femoral_knee_centre"))
-    along = (ankle[0] - hip[0], ankle[1] - hip[1])
-    to_knee = (knee[0] - hip[0], knee[1] - hip[1])
-    return (along[0] * to_knee[1] - along[1] * to_knee[0]) / sqrt(along[0] ** 2 + along[1] ** 2)
+    along = _flat(leg, "hip_centre", "ankle_centre")
+    distance: FloatArray = _turn(along, _flat(leg, "hip_centre", "femoral_knee_centre")) / np.hypot(*along)
+    return distance
 
 
-def wbl(leg: Leg) -> float:
+def wbl(leg: Leg) -> FloatArray:
     """Where the line hip to ankle crosses the plateau line: 0 % medial edge, 100 % lateral edge; limb plane."""
-    hip, ankle, medial, lateral = (
-        _flat(leg, leg[name]) for name in ("hip_centre", "ankle_centre", "medial_plateau_edge", "lateral_plateau_edge")
-    )
-    along = (ankle[0] - hip[0], ankle[1] - hip[1])
-    line = (lateral[0] - medial[0], lateral[1] - medial[1])
-    between = (medial[0] - hip[0], medial[1] - hip[1])
-    share = (along[1] * between[0] - along[0] * between[1]) / (along[0] * line[1] - along[1] * line[0])
-    return 100.0 * share
+    along = _flat(leg, "hip_centre", "ankle_centre")
+    line = _flat(leg, "medial_plateau_edge", "lateral_plateau_edge")
+    return -100.0 * _turn(along, _flat(leg, "hip_centre", "medial_plateau_edge")) / _turn(along, line)
 
 
-def lpfa(leg: Leg, frame: Frame) -> float:
-    """Lateral angle of femoral mechanical axis and the line head centre to greater trochanter."""
-    axis = leg.line("hip_centre", "femoral_knee_centre")
-    return wrap_deg(leg.theta(frame, leg.line("hip_centre", "greater_trochanter_tip")) - leg.theta(frame, axis))
-
-
-def ldta(leg: Leg, frame: Frame) -> float:
-    """Lateral angle of tibial mechanical axis and plafond line."""
-    axis = leg.line("ankle_centre", "tibial_knee_centre")
-    return wrap_deg(leg.theta(frame, axis) - leg.theta(frame, leg.line("medial_plafond", "lateral_plafond")))
-
-
-def aldfa(leg: Leg, frame: Frame) -> float:
-    """Lateral angle of the femoral shaft axis and the distal joint line."""
-    axis = leg.line("femoral_shaft_distal", "femoral_shaft_proximal")
-    return wrap_deg(leg.theta(frame, axis) - leg.theta(frame, _femoral_line(leg)))
-
-
-def ama(leg: Leg, frame: Frame) -> float:
-    """Angle of femoral mechanical axis and shaft axis in the frontal plane, + when the shaft leans out at the top."""
-    mechanical = leg.theta(frame, leg.line("femoral_knee_centre", "hip_centre"))
-    return wrap_deg(mechanical - leg.theta(frame, leg.line("femoral_shaft_distal", "femoral_shaft_proximal")))
-
-
-def femoral_torsion(leg: Leg) -> float:
-    """Neck against posterior condylar line about the mechanical axis, anteversion +."""
-    up = leg.femur.y
-    medial = orthogonal_part(leg.line("lateral_posterior_condyle", "medial_posterior_condyle"), up)
-    medial = medial / sqrt(dot(medial, medial))
-    anterior = cross(up, -leg.sign * medial)
-    neck = leg.line("femoral_neck_base", "hip_centre")
-    return degrees(atan2(dot(neck, anterior), dot(neck, medial)))
-
-
-def tibial_torsion(leg: Leg) -> float:
-    """Bimalleolar line against posterior plateau line about the mechanical axis, external +."""
-    up = leg.tibia.y
-    line = orthogonal_part(leg.line("medial_posterior_plateau", "lateral_posterior_plateau"), up)
-    line = line / sqrt(dot(line, line))
-    anterior = cross(up, leg.sign * line)
-    ankle = leg.line("medial_malleolus", "lateral_malleolus")
-    return degrees(atan2(-dot(ankle, anterior), dot(ankle, line)))
-
-
-def slope(leg: Leg, patch: str) -> float:
-    """Posterior slope of a plateau patch against the mechanical axis, posterior-down +."""
+def slope(leg: Leg, patch: str, frame: Axes) -> FloatArray:
+    """Posterior slope of a plateau patch against the Y axis of ``frame``, posterior-down +."""
     normals = leg.landmarks.plateau_normals
     if normals is None or patch not in normals:
         raise KeyError(patch)
-    return degrees(atan2(-dot(normals[patch], leg.tibia.x), dot(normals[patch], leg.tibia.y)))
+    angle: FloatArray = np.degrees(np.arctan2(-dot(normals[patch], frame.x), dot(normals[patch], frame.y)))
+    return angle
 
 
-def tt_tg(leg: Leg) -> float:
+def mean_slope(leg: Leg, frame: Axes) -> FloatArray:
+    """Mean of the slopes of both compartments."""
+    return 0.5 * (slope(leg, "medial", frame) + slope(leg, "lateral", frame))
+
+
+def tt_tg(leg: Leg) -> FloatArray:
     """Tuberosity to trochlear groove along the posterior condylar line in the axial projection, lateral + (mm)."""
     return leg.sign * dot(leg.line("trochlear_groove", "tibial_tuberosity"), leg.femur.z)
 
 
-def insall_salvati(leg: Leg) -> float:
+def _face_length(leg: Leg) -> FloatArray:
+    """Length of the patella's articular face, its upper end taken at the superior pole."""
+    return length(leg, "patella_articular_inferior", "patella_superior_pole")
+
+
+def caton_deschamps(leg: Leg) -> FloatArray:
+    """Lower edge of the articular face to the antero-superior tibial edge, over the length of the face."""
+    return length(leg, "patella_articular_inferior", "tibial_anterosuperior_edge") / _face_length(leg)
+
+
+def insall_salvati(leg: Leg) -> FloatArray:
     """Inferior pole to tuberosity over the length of the patella."""
-    return length(leg, "patella_inferior_pole", "tibial_tuberosity") / length(
-        leg, "patella_inferior_pole", "patella_superior_pole"
-    )
+    tendon = length(leg, "patella_inferior_pole", "tibial_tuberosity")
+    return tendon / length(leg, "patella_inferior_pole", "patella_superior_pole")
+
+
+def blackburne_peel(leg: Leg) -> FloatArray:
+    """Height of the lower edge of the articular face over the plateau's plane, over the length of the face."""
+    normals = leg.landmarks.plateau_normals
+    if normals is None or "both" not in normals:
+        raise KeyError("both")
+    return dot(leg.line("tibial_knee_centre", "patella_articular_inferior"), normals["both"]) / _face_length(leg)
 
 
 def pose(leg: Leg) -> KneePose:
-    """Pose of the knee after Grood and Suntay in the planning frames."""
-    return knee_pose(leg.femur.axes, leg.tibia.axes, leg.sign)
+    """Pose of the knee after Grood and Suntay in the frames of the leg."""
+    return _pose(leg.femur, leg.tibia, leg.sign)
 
 
-def length(leg: Leg, start: str, end: str) -> float:
+def pose_isb(leg: Leg) -> KneePose:
+    """Pose of the knee after Grood and Suntay in the ISB frames."""
+    femur, tibia = leg.isb.femur, leg.isb.tibia
+    if femur is None or tibia is None:
+        raise KeyError("isb")
+    return _pose(femur, tibia, leg.sign)
+
+
+def _pose(femur: Axes, tibia: Axes, sign: int) -> KneePose:
+    return knee_pose((femur.x, femur.y, femur.z), (tibia.x, tibia.y, tibia.z), sign)
+
+
+def length(leg: Leg, start: str, end: str) -> FloatArray:
     """Distance of two landmarks, mm."""
-    vector = leg.line(start, end)
-    return sqrt(dot(vector, vector))
+    return norm(leg.line(start, end))
 
 
-def neck_shaft_angle(leg: Leg) -> float:
+def neck_shaft_angle(leg: Leg) -> FloatArray:
     """Angle in space between neck axis and shaft axis."""
     neck = leg.line("femoral_neck_base", "hip_centre")
     return angle_between_deg(neck, leg.line("femoral_shaft_proximal", "femoral_shaft_distal"))
+
+
+def femoral_offset(leg: Leg) -> FloatArray:
+    """Distance of the head centre from the shaft axis, mm."""
+    shaft = normalised(leg.line("femoral_shaft_distal", "femoral_shaft_proximal"))
+    return norm(orthogonal_part(leg.line("femoral_shaft_distal", "hip_centre"), shaft))

@@ -18,6 +18,7 @@ from surgiplan_desktop.model.study import Finding
 LandmarkStatus = Literal["auto", "edited", "estimated", "missing"]
 MeasureStatus = Literal["ok", "estimated", "not_measurable"]
 MeasurePlane = Literal["bone", "limb", "axial", "sagittal", "none"]
+FrameVariant = Literal["planning", "isb"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -117,7 +118,11 @@ Fit = FitSphere | FitCylinder | FitPlane | FitLine
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Landmarks:
-    """Landmarks of one leg by id, and sizes that the finders know better than the points do (mm)."""
+    """Landmarks of one leg by id, and sizes that the finders know better than the points do (mm).
+
+    ``constructed`` are points that published definitions of measures need and that are no landmark a user would place: centroids
+    of named sections, ends of the shaft axis in view (planning/constructions.py).
+    """
 
     side: Side
     items: Mapping[LandmarkId, LandmarkEstimate]
@@ -127,16 +132,22 @@ class Landmarks:
     plateau_normals: Mapping[str, FloatArray] | None = None  # "medial", "lateral", "both": unit, proximal
     findings: tuple[Finding, ...] = ()
     fits: Mapping[LandmarkId, Fit] = field(default_factory=dict)  # the shape that a landmark came from, for drawing
+    constructed: Mapping[LandmarkId, LandmarkEstimate] = field(default_factory=dict)
+
+    def estimate(self, landmark: LandmarkId) -> LandmarkEstimate | None:
+        """Return a landmark or a constructed point as found, or None when nobody looked for it."""
+        item = self.items.get(landmark)
+        return self.constructed.get(landmark) if item is None else item
 
     def point(self, landmark: LandmarkId) -> FloatArray | None:
-        """Return the point of a landmark, or None when it is missing."""
-        item = self.items.get(landmark)
+        """Return the point of a landmark or a constructed point, or None when it is missing."""
+        item = self.estimate(landmark)
         return None if item is None else item.point_lps
 
     def missing_reason(self, *landmarks: LandmarkId) -> Finding | None:
         """Return the reason of the first of these landmarks that is missing, or None when all are there."""
         for landmark in landmarks:
-            item = self.items.get(landmark)
+            item = self.estimate(landmark)
             if item is None or item.point_lps is None:
                 reason = None if item is None else item.reason
                 return reason or Finding("landmark_missing", "warn", (("landmark", landmark),))
@@ -147,15 +158,16 @@ class Landmarks:
 class LegFrames:
     """Bone frames and named frontal planes of one leg (clinical.md 0.2, 0.4); None where a landmark is missing.
 
-    ``femur`` and ``tibia`` are the planning variants (long axis = mechanical axis of the bone); their X-normal planes are the
-    *bone planes*. ``limb`` has Y = hip to ankle axis and Z along the femoral posterior condylar line: its X-normal plane is the
-    *limb plane*.
+    ``variant`` names how they are made: "planning" (long axis = mechanical axis of the bone, posterior condylar and posterior
+    plateau line) or "isb" (epicondyles, malleoli). The X-normal planes of ``femur`` and ``tibia`` are the *bone planes*, that of
+    ``limb`` (Y = ankle to hip) the *limb plane*.
     """
 
     side: Side
     femur: Frame | None
     tibia: Frame | None
     limb: Frame | None
+    variant: FrameVariant = "planning"
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,8 +175,10 @@ class Measure:
     """One number with all that it needs to be understood (ids as in the command line's contract).
 
     ``value`` is in the plane named by ``plane``; ``value_limb_plane`` stands beside bone-plane values and is None when the limb
-    is incomplete. A measure that cannot be had has ``value`` None, status ``not_measurable`` and a ``reason``. ``plus_minus`` is
-    the half width of the error by motion between blocks that share no bone; None where no such gap is crossed.
+    is incomplete; ``value_3d`` is the angle in space, without projection, of those that are projected angles. A measure that
+    cannot be had has ``value`` None, status ``not_measurable`` and a ``reason``. ``plus_minus`` is the half width of what no
+    spread of landmarks holds: motion between blocks that share no bone, or the interval of an estimated axis; else None. ``sd``
+    is filled where the spread was asked for (:class:`MeasureSpreads`).
     """
 
     id: str
@@ -179,6 +193,38 @@ class Measure:
     normal: tuple[float, float] | None = None
     source: str = ""
     plus_minus: float | None = None
+    value_3d: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Contribution:
+    """What one landmark's error does to a measure: its share of the variance (0..1) and the change per mm, at most."""
+
+    landmark: LandmarkId
+    share: float
+    per_mm: float
+
+
+@dataclass(frozen=True, slots=True)
+class MeasureSpread:
+    """How sure a measure is, from the errors of its landmarks.
+
+    ``sd`` in the measure's unit; ``interval`` holds the middle 95 % of the draws; ``contributions`` are the landmarks that
+    matter, largest share first.
+    """
+
+    sd: float
+    interval: tuple[float, float]
+    contributions: tuple[Contribution, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class MeasureSpreads:
+    """Spread of every measure of a leg that is a number and has one; ``draws`` says from how many draws."""
+
+    side: Side
+    items: Mapping[str, MeasureSpread]
+    draws: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -218,6 +264,20 @@ class Scenario:
     gap_to_measure_mm: Mapping[str, float] | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class StandingPrediction:
+    """The leg standing, before and as predicted after (clinical.md A.3): bones of the CT, joint line as standing.
+
+    ``jlca_from`` is ``typed``, the id of a film, or ``implied`` by the standing HKA. ``before`` and ``after`` are measures by id.
+    """
+
+    jlca_deg: float
+    jlca_from: str
+    post_jlca_deg: float
+    before: Mapping[str, float | None]
+    after: Mapping[str, float | None]
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class OsteotomyPlan:
     """The solved osteotomy.
@@ -235,6 +295,12 @@ class OsteotomyPlan:
     before, after
         Measures by id (values of the contract), None where not measurable; ``after`` has the landmarks carried by their pieces
         and the stated pose and post-operative JLCA.
+    bone_correction_deg
+        What the osteotomy does to the bone: change of MPTA. It says nothing of the leg standing.
+    standing
+        The leg standing, before and after, told apart from the correction; None where nothing is known of it.
+    landmarks_after
+        The landmarks carried by their pieces that ``after`` was measured on.
     """
 
     step: StepId
@@ -254,6 +320,9 @@ class OsteotomyPlan:
     after: Mapping[str, float | None]
     scenarios: tuple[Scenario, ...]
     findings: tuple[Finding, ...] = ()
+    bone_correction_deg: float | None = None
+    standing: StandingPrediction | None = None
+    landmarks_after: Landmarks | None = None
 
 
 @dataclass(frozen=True, slots=True)

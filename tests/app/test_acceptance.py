@@ -19,7 +19,8 @@ from surgiplan_desktop.base.progress import SILENT
 from surgiplan_desktop.files.acceptance_sheet import write_acceptance_pdf
 from surgiplan_desktop.model.anatomy import Side
 from surgiplan_desktop.planning import graph
-from surgiplan_desktop.planning.measures import MEASURES, measure_points
+from surgiplan_desktop.planning.measure_table import MEASURES
+from surgiplan_desktop.planning.measures import measure_points
 from surgiplan_desktop.planning.records import LandmarkEstimate, Landmarks
 from tests.phantom.legs import built
 

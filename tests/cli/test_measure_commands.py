@@ -10,7 +10,7 @@ import pytest
 from surgiplan_desktop.cli.main import run
 from surgiplan_desktop.files.mesh_files import write_stl
 from surgiplan_desktop.model.anatomy import LANDMARKS, Side
-from surgiplan_desktop.planning.measures import MEASURES
+from surgiplan_desktop.planning.measure_table import MEASURES
 from tests.planning import bone_shapes
 
 

@@ -12,9 +12,11 @@ from surgiplan_desktop.app.texts import load_texts
 from surgiplan_desktop.base.spaces import Affine, rotation_about
 from surgiplan_desktop.model.anatomy import LANDMARKS, Side
 from surgiplan_desktop.planning.axes import leg_frames
+from surgiplan_desktop.planning.constructions import CONSTRUCTED
 from surgiplan_desktop.planning.limits import default_limits
 from surgiplan_desktop.planning.measure_formulas import cpak_edge_distance, cpak_type
-from surgiplan_desktop.planning.measures import MEASURES, measure_leg, measure_points, normal_ranges
+from surgiplan_desktop.planning.measure_table import CONTRACT_MEASURES, MEASURES, normal_ranges
+from surgiplan_desktop.planning.measures import measure_leg, measure_points
 from surgiplan_desktop.planning.records import Landmarks
 from tests.planning.golden_leg import POINTS, golden_landmarks
 
@@ -145,14 +147,15 @@ def test_landmarks_on_one_spot_give_no_number() -> None:
 
 def test_every_measure_of_the_contract_has_plane_text_and_range() -> None:
     texts = load_texts("en")
-    assert list(MEASURES) == CONTRACT
-    assert set(normal_ranges()) == set(CONTRACT)
+    assert list(CONTRACT_MEASURES) == CONTRACT
+    assert list(MEASURES)[: len(CONTRACT)] == CONTRACT
+    assert set(normal_ranges()) == set(MEASURES)
     measures = measure_points(golden_landmarks())
-    assert list(measures.items) == CONTRACT
+    assert list(measures.items) == list(MEASURES)
     for name, spec in MEASURES.items():
         for field in ("name", "definition"):
             assert len(texts.text(f"measure.{name}", field)) > 2
-        assert set(spec.needs) <= set(LANDMARKS)
+        assert set(spec.needs) <= {*LANDMARKS, *CONSTRUCTED}
         item = measures.items[name]
         assert (item.value is None) == (item.status == "not_measurable") == (item.reason is not None)
         if item.reason is not None:

@@ -7,9 +7,9 @@ from types import MappingProxyType
 import numpy as np
 
 from surgiplan_desktop.base.arrays import frozen
-from surgiplan_desktop.model.anatomy import LANDMARKS, BoneName, LandmarkId, Side
+from surgiplan_desktop.model.anatomy import LANDMARKS, LandmarkId, Side
 from surgiplan_desktop.model.steps import Vector
-from surgiplan_desktop.planning.landmarks.found import Found, bone_missing, miss, no_finder
+from surgiplan_desktop.planning.landmarks.found import Found, bone_missing, miss
 from surgiplan_desktop.planning.records import LandmarkEstimate, Landmarks
 
 
@@ -34,8 +34,7 @@ def merge_landmarks(side: Side, placed: tuple[tuple[LandmarkId, Vector], ...], *
     for landmark, point in placed:
         items[landmark] = LandmarkEstimate(landmark, frozen(np.array(point, dtype=np.float64)), "edited")
     for landmark, definition in LANDMARKS.items():
-        # the patella has no finder yet, whether or not the case has one
-        miss(items, no_finder(landmark) if definition.bone is BoneName.PATELLA else bone_missing(definition.bone), landmark)
+        miss(items, bone_missing(definition.bone), landmark)
 
     # a point set by hand has no fit any more
     fits = {name: fit for part in found for name, fit in part.fits.items() if items[name].status != "edited"}
@@ -52,4 +51,5 @@ def merge_landmarks(side: Side, placed: tuple[tuple[LandmarkId, Vector], ...], *
         plateau_normals=first("plateau_normals"),  # type: ignore[arg-type]
         findings=tuple(finding for part in found for finding in part.findings),
         fits=MappingProxyType(fits),
+        constructed=MappingProxyType({name: item for part in found for name, item in part.constructed.items()}),
     )
