@@ -199,19 +199,19 @@ def _with_hand(
 
 
 def _field_of_view(size: tuple[int, int, int], random: np.random.Generator) -> torch.Tensor:
-    """Where the scan is: often cut across the leg, sometimes at its sides."""
-    inside = torch.ones(size, dtype=torch.bool)
-    if random.random() < 0.4:
-        cut = int(random.integers(size[0] // 3, size[0]))
-        if random.random() < 0.5:
-            inside[cut:] = False
-        else:
-            inside[: size[0] - cut] = False
-    for axis in (1, 2):
-        if random.random() < 0.1:
-            cut = int(random.integers(size[axis] // 2, size[axis]))
-            gone = slice(cut, None) if random.random() < 0.5 else slice(0, size[axis] - cut)
-            index: list[slice] = [slice(None)] * 3
-            index[axis] = gone
-            inside[tuple(index)] = False
+    """Where the scan is: cut at one end, at both ends or at its sides, as knee scans and blocks lie within a wide tile."""
+    inside = torch.zeros(size, dtype=torch.bool)
+    kept = []
+    for axis, count in enumerate(size):
+        first, last = 0, count
+        draw = random.random()
+        if draw < (0.3 if axis == 0 else 0.1):  # one end
+            cut = int(random.integers(count // 3, count))
+            first, last = (0, cut) if random.random() < 0.5 else (count - cut, count)
+        elif draw < (0.6 if axis == 0 else 0.3):  # both ends
+            length = int(random.integers(count // 3, count))
+            first = int(random.integers(0, count - length + 1))
+            last = first + length
+        kept.append(slice(first, last))
+    inside[tuple(kept)] = True
     return inside
