@@ -17,6 +17,7 @@ from surgiplan_desktop.base.spaces import Affine, Plane
 from surgiplan_desktop.geometry.convert import polydata_to_arrays
 from surgiplan_desktop.geometry.distance import closest_points
 from surgiplan_desktop.geometry.edge import FloatImage, edge_field
+from surgiplan_desktop.geometry.outline import carried_to_edges, settled
 from surgiplan_desktop.geometry.simplify import simplified, smoothed
 from surgiplan_desktop.geometry.slices import bridged, displaced_slices
 from surgiplan_desktop.geometry.solid import canonical, components, split, volume
@@ -35,9 +36,13 @@ _LEAST_VOXELS: Final = 20
 #: A vertex belongs to a cap when it lies this near to the cap's plane, mm (vertices are rounded to 1e-4).
 _ON_CAP_MM: Final = 2e-4
 _MARGIN: Final = 4
+#: What profiles see beyond the farthest place of an edge, mm.
+_SEEN_BEYOND_MM: Final = 3.0
 
 
-def bone_from_blocks(bone: BoneId, *labels_and_volumes: LabelMap | Volume, progress: Progress = SILENT) -> Bone:
+def bone_from_blocks(
+    bone: BoneId, *labels_and_volumes: LabelMap | Volume, doubt_mm: float = 0.0, progress: Progress = SILENT
+) -> Bone:
     """Make the surfaces of a bone from label maps and volumes.
 
     Parameters
@@ -46,6 +51,9 @@ def bone_from_blocks(bone: BoneId, *labels_and_volumes: LabelMap | Volume, progr
         The bone; its label code selects the voxels.
     *labels_and_volumes
         LabelMap and Volume of block 0, of block 1, and so on; a block without the bone is passed over.
+    doubt_mm
+        How far the labels may be wrong: so far the edge is looked for (a network's labels). 0 for labels that were drawn by
+        Hounsfield values: the edge then lies within about a voxel of them.
     progress
         Reports one step a block.
 
@@ -72,16 +80,24 @@ def bone_from_blocks(bone: BoneId, *labels_and_volumes: LabelMap | Volume, progr
         if labels.shape != image.shape:
             raise ValueError(f"label map and volume of block {block} differ in shape")
         if np.count_nonzero(labels.array == label_code(bone)) >= _LEAST_VOXELS:
-            parts.append(surface_part(block, labels, image, label_code(bone)))
+            parts.append(surface_part(block, labels, image, label_code(bone), doubt_mm))
     progress.step(len(maps), len(maps), "surface")
     if not parts:
         raise InputDataError("bone_not_in_labels", bone=str(bone))
     return Bone(bone, tuple(parts))
 
 
-def surface_part(block: int, labels: LabelMap, image: Volume, code: int) -> BonePart:
-    """Make the closed surface of the voxels of one label code in one block."""
-    own, foreign, hu, affine, open_ends = _cropped(labels, image, code)
+def surface_part(block: int, labels: LabelMap, image: Volume, code: int, doubt_mm: float = 0.0) -> BonePart:
+    """Make the closed surface of the voxels of one label code in one block; ``doubt_mm`` as in ``bone_from_blocks``."""
+    own, foreign, hu, affine, edges = _cropped(labels, image, code, doubt_mm)
+    label = own
+    if doubt_mm > 0.0:
+        own = carried_to_edges(hu, own, foreign, edges, affine.spacing, doubt_mm)
+        outline = settled(hu, own, foreign, affine.spacing, doubt_mm)
+        own, foreign = outline.depth_mm > 0.0, outline.shut
+        if np.count_nonzero(own) < _LEAST_VOXELS:
+            raise ComputationError("surface_failed", label=code, detail="no edge of bone near the label")
+    open_ends = tuple((axis, end) for axis, end in edges if own.take(end, axis).any())
     field = edge_field(hu, own, foreign, affine.spacing)
     field, shift = _carried_on(field, open_ends, affine.spacing)
     raw = _zero_surface(field, affine @ Affine.from_parts(np.eye(3), -shift))
@@ -105,31 +121,30 @@ def surface_part(block: int, labels: LabelMap, image: Volume, code: int) -> Bone
         if here.any():
             real.append(plane)
             on_cap |= here
-    return BonePart(block, mesh, tuple(real), on_cap, _deviation(mesh, on_cap, own, affine, open_ends), float(change))
+    return BonePart(block, mesh, tuple(real), on_cap, _deviation(mesh, on_cap, label, affine, open_ends), float(change))
 
 
 def _cropped(
-    labels: LabelMap, image: Volume, code: int
+    labels: LabelMap, image: Volume, code: int, doubt_mm: float
 ) -> tuple[BoolArray, BoolArray, FloatImage, Affine, tuple[tuple[int, int], ...]]:
-    """Cut out the bone with a margin; tell which faces of the cut-out are edges of the block that cut the bone.
-
-    An open end is (axis, 0) or (axis, -1).
-    """
+    """Cut out the bone with a margin; tell which faces of the cut-out are edges of the block: (axis, 0) or (axis, -1)."""
     where = ndimage.find_objects((labels.array == code).astype(np.uint8))[0]
-    low = [max(0, item.start - _MARGIN) for item in where]
-    high = [min(size, item.stop + _MARGIN) for item, size in zip(where, labels.shape, strict=True)]
+    reach = 0.0 if doubt_mm == 0.0 else doubt_mm + _SEEN_BEYOND_MM
+    margin = [max(_MARGIN, int(np.ceil(reach / step))) for step in image.affine.spacing]
+    low = [max(0, item.start - more) for item, more in zip(where, margin, strict=True)]
+    high = [min(size, item.stop + more) for item, more, size in zip(where, margin, labels.shape, strict=True)]
     box = tuple(slice(a, b) for a, b in zip(low, high, strict=True))
     steady = bridged(image, displaced_slices(image)) if image.shape[0] > 2 else image
     part = labels.array[box]
     own = part == code
-    ends = []
-    for axis, (item, size) in enumerate(zip(where, labels.shape, strict=True)):
-        if item.start == 0:
-            ends.append((axis, 0))
-        if item.stop == size:
-            ends.append((axis, -1))
+    edges = []
+    for axis, (first, last, size) in enumerate(zip(low, high, labels.shape, strict=True)):
+        if first == 0:
+            edges.append((axis, 0))
+        if last == size:
+            edges.append((axis, -1))
     affine = image.affine @ Affine.from_parts(np.eye(3), np.array(low, dtype=np.float64))
-    return own, (part > 0) & ~own, steady.array[box].astype(np.float32), affine, tuple(ends)
+    return own, (part > 0) & ~own, steady.array[box].astype(np.float32), affine, tuple(edges)
 
 
 def _carried_on(field: FloatImage, ends: tuple[tuple[int, int], ...], spacing_mm: FloatArray) -> tuple[FloatImage, FloatArray]:

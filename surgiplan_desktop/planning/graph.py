@@ -26,12 +26,16 @@ from surgiplan_desktop.planning.block_joints import block_heights, joints_by_bon
 from surgiplan_desktop.planning.block_measures import measure_over_blocks
 from surgiplan_desktop.planning.block_overlap import compare_blocks
 from surgiplan_desktop.planning.catalogue import Catalogue, Component
+from surgiplan_desktop.planning.constructions import find_constructions
+from surgiplan_desktop.planning.film_graph import add_films, standing_key
 from surgiplan_desktop.planning.guides import build_guide
 from surgiplan_desktop.planning.implants import place_implant
 from surgiplan_desktop.planning.imported_bone import bone_from_mesh
 from surgiplan_desktop.planning.landmarks.femur import find_femur
 from surgiplan_desktop.planning.landmarks.merge import merge_landmarks
 from surgiplan_desktop.planning.landmarks.tibia import find_tibia
+from surgiplan_desktop.planning.limits import default_limits
+from surgiplan_desktop.planning.measure_spread import leg_spread
 from surgiplan_desktop.planning.measures import measure_leg
 from surgiplan_desktop.planning.osteotomy import plan_osteotomy
 from surgiplan_desktop.planning.osteotomy_site import propose_site
@@ -119,6 +123,11 @@ def measures_key(side: Side) -> Key:
     return ("measures", side)
 
 
+def measure_spread_key(side: Side) -> Key:
+    """Key of the MeasureSpreads of a leg: how sure each measure is."""
+    return ("measure_spread", side)
+
+
 def site_key(side: Side) -> Key:
     """Key of the proposed OsteotomySite of a leg."""
     return ("site", side)
@@ -167,6 +176,15 @@ def _load_bone(load: AssetLoader, item: ImportedBone) -> Bone:
     return bone_from_mesh(item.bone, load(item.vertices), load(item.faces))
 
 
+def _bone(bone: BoneId, doubt_mm: float, *grids: LabelMap | Volume, progress: Progress) -> Bone:
+    return bone_from_blocks(bone, *grids, doubt_mm=doubt_mm, progress=progress)
+
+
+def _label_doubt_mm(run: SegmentationRun) -> float:
+    """How far the labels of a run may be wrong: those of the path without AI lie at the edge already."""
+    return default_limits()["surface.label_doubt_mm"] if run.model else 0.0
+
+
 def _plan_osteotomy(step: OsteotomyStep, intake: Intake, witnesses: SideWitnesses, *results: Any) -> OsteotomyPlan:
     require_sides_agree(step.side, witnesses, results[0])
     return plan_osteotomy(step, intake, *results)
@@ -211,6 +229,7 @@ def plan_graph(case: Case, load: AssetLoader, catalogues: Mapping[str, Catalogue
     for side in case.sides:
         _add_leg(graph, case, side)
         _add_leg_quality(graph, case, side)
+    add_films(graph, case)
     for step in case.steps:
         if isinstance(step, OsteotomyStep):
             _add_osteotomy(graph, case, step)
@@ -250,7 +269,7 @@ def _add_run(
         graph[labels_at(number)] = Node("labels", 1, _load_labels, (labels, block.affine), context=(load,))
     grids = tuple(key for number in range(len(blocks)) for key in (labels_at(number), volume_key(number)))
     for bone in run.bones:
-        graph[bone_at(bone)] = Node("bone_from_blocks", 2, bone_from_blocks, (bone,), grids, "thread")
+        graph[bone_at(bone)] = Node("bone_from_blocks", 3, _bone, (bone, _label_doubt_mm(run)), grids, "thread")
 
 
 def _add_scan_quality(graph: dict[Key, Node], case: Case) -> None:
@@ -299,15 +318,26 @@ def _add_leg(graph: dict[Key, Node], case: Case, side: Side) -> None:
         needs: tuple[Key, ...] = (bone_key(tibia),) if fibula is None else (bone_key(tibia), bone_key(fibula))
         found.append(("found", side, BoneName.TIBIA))
         graph[found[-1]] = Node("find_tibia", 6, find_tibia, (side,), needs, "thread")
+    if found:
+        present = tuple((bone.bone, bone_key(bone)) for bone in (femur, tibia, fibula) if bone is not None)
+        names, shapes = tuple(name for name, _ in present), tuple(key for _, key in present)
+        sections: Key = ("found", side, "constructions")
+        graph[sections] = Node("find_constructions", 1, find_constructions, (side, names), (*shapes, *found), "thread")
+        found.append(sections)
     placed = tuple(sorted((name, item.point_lps) for (where, name), item in case.landmarks.items() if where == side))
-    graph[landmarks_key(side)] = Node("merge_landmarks", 1, merge_landmarks, (side, placed), tuple(found))
-    graph[frames_key(side)] = Node("leg_frames", 1, leg_frames, (), (landmarks_key(side),))
+    graph[landmarks_key(side)] = Node("merge_landmarks", 2, merge_landmarks, (side, placed), tuple(found))
+    graph[frames_key(side)] = Node("leg_frames", 2, leg_frames, (), (landmarks_key(side),))
     leg = (landmarks_key(side), frames_key(side))
     if case.study is None:
-        graph[measures_key(side)] = Node("measure_leg", 2, measure_leg, (), leg)
+        graph[measures_key(side)] = Node("measure_leg", 3, measure_leg, (), leg)
     else:
         heights = tuple(map(block_heights, case.study.blocks))
-        graph[measures_key(side)] = Node("measure_over_blocks", 1, measure_over_blocks, (heights,), leg)
+        graph[measures_key(side)] = Node("measure_over_blocks", 2, measure_over_blocks, (heights,), leg)
+    sure = tuple(bone for bone in (femur, tibia, fibula) if bone is not None and surface_sd_key(bone) in graph)
+    surfaces = tuple(key for bone in sure for key in (bone_key(bone), surface_sd_key(bone)))
+    graph[measure_spread_key(side)] = Node(
+        "leg_spread", 1, leg_spread, (tuple(bone.bone for bone in sure),), (*leg, *surfaces), "thread"
+    )
     if tibia is not None:
         needs = (landmarks_key(side), frames_key(side), bone_key(tibia))
         if fibula is not None:
@@ -323,7 +353,11 @@ def _leg_bones(case: Case, side: Side) -> tuple[Key, ...]:
 def _add_osteotomy(graph: dict[Key, Node], case: Case, step: OsteotomyStep) -> None:
     leg = (landmarks_key(step.side), frames_key(step.side))
     graph[osteotomy_key(step.id)] = Node(
-        "plan_osteotomy", 3, _plan_osteotomy, (step, case.intake, witnesses_of(case)), (*leg, site_key(step.side))
+        "plan_osteotomy",
+        4,
+        _plan_osteotomy,
+        (step, case.intake, witnesses_of(case)),
+        (*leg, site_key(step.side), standing_key(step.side)),
     )
     bones = _leg_bones(case, step.side)
     graph[wedge_key(step.id)] = Node(
