@@ -102,7 +102,7 @@ def find_bones(volumes: Sequence[Volume], *, expected: Side | None = None, progr
     for number, volume in enumerate(volumes):
         part = PartOfProgress(progress, 0.8 * number / len(volumes), 0.8 * (number + 1) / len(volumes))
         wrong = displaced_slices(volume) if volume.shape[0] > 2 else ()
-        findings += [_displaced(number, k, volume) for k in wrong]
+        findings += [displaced(number, k, volume) for k in wrong]
         blocks.append(_take_apart(bridged(volume, wrong), part))
     if not any(block.pieces.any() for block in blocks):
         raise InputDataError("no_bone_found", threshold_hu=LOW_HU)
@@ -131,12 +131,13 @@ def find_bones(volumes: Sequence[Volume], *, expected: Side | None = None, progr
         progress.step(0.85 + 0.15 * number / len(blocks), 1.0, "labelling_bones")
         maps.append(_label_map(block, owner))
     found.sort(key=lambda item: label_code(item[0]))
-    bones = tuple(_found_bone(bone, chain, maps) for bone, chain in found)
+    bones = tuple(found_bone(bone, chain, maps) for bone, chain in found)
     progress.step(1.0, 1.0, "labelling_bones")
     return BoneLabelling(tuple(maps), bones, tuple(findings + notes))
 
 
-def _displaced(block: int, k: int, volume: Volume) -> Finding:
+def displaced(block: int, k: int, volume: Volume) -> Finding:
+    """Return what is told of a slice that does not fit between its neighbours."""
     height = float(volume.affine(np.array([k, 0.0, 0.0]))[2])
     return Finding("slice_displaced", "warn", (("block", block), ("slice", k), ("z_mm", round(height, 1))))
 
@@ -182,7 +183,7 @@ def _named(blocks: list[_Block]) -> tuple[list[_Block], tuple[NamedLeg, ...], tu
         notes += [_fused(BoneName.TIBIA, BoneName.FIBULA)] * parted
         chains = _chains(blocks, up)
     legs = name_legs(chains)
-    if any(_upside_down(leg) for leg in legs):
+    if any(upside_down(leg) for leg in legs):
         up = -1
         chains = _chains(blocks, up)
         legs = name_legs(chains)
@@ -221,8 +222,8 @@ def _chains(blocks: Sequence[_Block], up: int) -> tuple[Chain, ...]:
     return link_blocks(pieces)
 
 
-def _upside_down(leg: NamedLeg) -> bool:
-    """A whole tibia is wider at the plateau than at the ankle."""
+def upside_down(leg: NamedLeg) -> bool:
+    """Tell whether a leg stands on its head: a whole tibia is wider at the plateau than at the ankle."""
     tibia = leg.bones.get(BoneName.TIBIA)
     if tibia is None or tibia.low_cut or tibia.high_cut:
         return False
@@ -315,7 +316,8 @@ def _boxes(codes: IntArray, wanted: Sequence[int]) -> list[tuple[int, tuple[slic
     return result
 
 
-def _found_bone(bone: BoneId, chain: Chain, maps: Sequence[LabelMap]) -> FoundBone:
+def found_bone(bone: BoneId, chain: Chain, maps: Sequence[LabelMap]) -> FoundBone:
+    """Return what is told of a bone that was found: volume over all blocks, and whether an edge of the scan cuts it."""
     code = label_code(bone)
     volume = sum(float(np.count_nonzero(item.array == code) * abs(np.linalg.det(item.affine.linear))) for item in maps)
     findings: tuple[Finding, ...] = ()

@@ -20,8 +20,8 @@ from surgiplan_desktop.segmentation.class_maps import BoneAnswer, bone_answer
 from surgiplan_desktop.segmentation.network_grid import Float32Image, NetworkGrid, carried_over, network_grid, seen_by_network
 from surgiplan_desktop.segmentation.network_input import normalised, tile_reader
 from surgiplan_desktop.segmentation.pack_check import network_bytes
-from surgiplan_desktop.segmentation.packs import LEFT_CODES, ModelPack, PackNetwork
-from surgiplan_desktop.segmentation.tile_grid import TileGrid, plan_tiles
+from surgiplan_desktop.segmentation.packs import LEFT_CODES, Member, ModelPack, PackNetwork
+from surgiplan_desktop.segmentation.tile_grid import Index3, TileGrid, plan_tiles
 from surgiplan_desktop.segmentation.tiles import MemoryPlan, Network, plan_memory, run_tiles
 
 #: Stands for voxels outside the scan and for those that hold no number, HU.
@@ -34,6 +34,8 @@ _ALONG_MM: Final = 30.0
 _LEAST_COARSE_MM3: Final = 3000.0
 #: Share of the work that the coarse pass takes.
 _COARSE_SHARE: Final = 0.1
+#: Memory of loaded networks by hash and tile.
+_KNOWN_BYTES: Final[dict[tuple[str, Index3], int]] = {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,7 +176,7 @@ def answer_block(
 def _memory_plan(
     pack: ModelPack, network: PackNetwork, tiles: TileGrid, uncertainty: bool, limit_bytes: int | None
 ) -> MemoryPlan:
-    loaded = sum(network_bytes(pack, network, pack.path(member)) for member in network.members)
+    loaded = sum(_loaded_bytes(pack, network, member) for member in network.members)
     return plan_memory(
         tiles,
         channels=pack.channels(network),
@@ -184,6 +186,14 @@ def _memory_plan(
         members=len(network.members),
         limit_bytes=limit_bytes,
     )
+
+
+def _loaded_bytes(pack: ModelPack, network: PackNetwork, member: Member) -> int:
+    """Memory of a loaded network; reading its graph takes a while, and its hash names it."""
+    key = (member.sha256, network.tile)
+    if key not in _KNOWN_BYTES:
+        _KNOWN_BYTES[key] = network_bytes(pack, network, pack.path(member))
+    return _KNOWN_BYTES[key]
 
 
 def _legs_only(classes: NDArray[np.uint8], grid: NetworkGrid, bones: PackBones) -> NDArray[np.uint8]:

@@ -23,7 +23,7 @@ _PAIR_MM: Final = 40.0
 #: Sections wider than deep by more than this are those of a board, not of a shaft.
 _FLAT: Final = 2.8
 #: A bone of which less is seen is left out: nothing can be measured on it (mm).
-_LEAST_SEEN_MM: Final = 40.0
+LEAST_SEEN_MM: Final = 40.0
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -98,7 +98,7 @@ def _complete(bones: dict[BoneName, Chain], chains: Sequence[Chain], taken: set[
     tibia = bones[BoneName.TIBIA]
     short: dict[BoneName, float] = {}
     femur = _best(free, lambda chain: _like_femur(chain, tibia))
-    if femur is not None and femur.length < _LEAST_SEEN_MM and femur.high_cut:
+    if femur is not None and femur.length < LEAST_SEEN_MM and femur.high_cut:
         short[BoneName.FEMUR] = femur.length
     elif femur is not None:
         bones[BoneName.FEMUR] = femur

@@ -199,7 +199,7 @@ def link_blocks(pieces: Sequence[Piece]) -> tuple[Chain, ...]:
     for upper, lower in pairwise(order):
         above = [n for n, piece in enumerate(pieces) if piece.block == upper and piece.low_cut]
         below = [n for n, piece in enumerate(pieces) if piece.block == lower and piece.high_cut]
-        fits = sorted((cost, a, b) for a in above for b in below if (cost := _misfit(pieces[a], pieces[b])) < 1.0)
+        fits = sorted((cost, a, b) for a in above for b in below if (cost := misfit(pieces[a], pieces[b])) < 1.0)
         used: set[int] = set()
         for _, a, b in fits:
             if a not in follows and b not in used:
@@ -219,7 +219,7 @@ def link_blocks(pieces: Sequence[Piece]) -> tuple[Chain, ...]:
     return tuple(sorted(chains, key=lambda chain: -chain.volume_mm3))
 
 
-def _misfit(upper: Piece, lower: Piece) -> float:
+def misfit(upper: Piece, lower: Piece) -> float:
     """How badly two pieces continue each other: below 1 they may."""
     z_upper, z_lower = float(upper.z_mm[0]), float(lower.z_mm[-1])
     gap = max(0.0, z_upper - z_lower)

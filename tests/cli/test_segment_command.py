@@ -74,12 +74,12 @@ def test_a_second_run_is_kept_beside_the_first(case: Path, capsys: pytest.Captur
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ((), "no_model_installed"),
-        (("--model", "knees"), "not_in_this_version"),
+        (("--model", "knees"), "model_unknown"),
+        (("--no-ai", "--model", "knees"), "model_and_no_ai"),
         (("--no-ai", "--device", "cuda"), "device_without_model"),
     ],
 )
-def test_options_without_a_model_are_refused(
+def test_options_that_cannot_be_are_refused(
     case: Path, capsys: pytest.CaptureFixture[str], options: tuple[str, ...], message: str
 ) -> None:
     code, data = answer(capsys, "segment", case, *options)

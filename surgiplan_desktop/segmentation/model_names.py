@@ -1,0 +1,255 @@
+"""Names of bones by two witnesses: what a network called them, and what their shape and place say.
+
+The network looks at Hounsfield values and neighbourhood; :mod:`surgiplan_desktop.segmentation.naming` at the long bones of the
+shank side by side and what stands on them. Where both say the same nothing is to be told. Where they differ, the long bones of a
+leg that has its shank go by anatomy, everything else by the network, and it is told. Nothing is kept that cannot be where it is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Final
+
+import numpy as np
+
+from surgiplan_desktop.base.arrays import FloatArray
+from surgiplan_desktop.model.anatomy import BoneName
+from surgiplan_desktop.model.study import Finding
+from surgiplan_desktop.segmentation.named_pieces import Votes, first_choice
+from surgiplan_desktop.segmentation.naming import LEAST_SEEN_MM, NamedLeg, name_legs
+from surgiplan_desktop.segmentation.pieces import Chain, chain_of, misfit
+
+_LONG: Final = (BoneName.FEMUR, BoneName.TIBIA, BoneName.FIBULA)
+#: Two bones of one name are those of two legs when they lie this far apart across the body, mm ...
+_LEGS_APART_MM: Final = 50.0
+#: ... and the smaller has at least this share of the larger one's volume.
+_LIKE_VOLUME: Final = 0.2
+#: Two stretches of one shaft may be this far apart where a thin bone was lost between, mm.
+_LOST_MM: Final = 40.0
+#: Least volume of a whole bone, mm3: half of what small adults have (clinical.md has none; [P]). A bone that is cut may be less.
+_LEAST_MM3: Final = {
+    BoneName.FEMUR: 60000.0, BoneName.TIBIA: 40000.0, BoneName.FIBULA: 8000.0,
+    BoneName.PATELLA: 3000.0, BoneName.TALUS: 8000.0, BoneName.HIP: 60000.0,
+}  # fmt: skip
+#: Of a bone that the edge of the scan cuts, less than this says nothing, mm3.
+_LEAST_CUT_MM3: Final = 2000.0
+#: What is left out is told from this volume on, mm3.
+_TOLD_MM3: Final = 1500.0
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class NamesOfScan:
+    """Legs by both witnesses, sorted by LPS x, chains that are in none of them, and what must be told."""
+
+    legs: tuple[NamedLeg, ...]
+    others: tuple[Chain, ...]
+    findings: tuple[Finding, ...]
+
+
+def names_by_both(chains: Sequence[Chain], votes: Sequence[Votes]) -> NamesOfScan:
+    """Name chains.
+
+    Parameters
+    ----------
+    chains
+        Bones, or stretches of them, of the whole scan.
+    votes
+        Share of the names that the network gave to each.
+    """
+    names, notes = _agreed(chains, votes)
+    groups = _legs_of(chains, names)
+    legs, used = [], set()
+    for members in groups:
+        leg, taken = _one_leg(chains, names, members)
+        used |= taken
+        if leg.bones or leg.too_short:
+            legs.append(leg)
+    left = [number for number in range(len(chains)) if number not in used]
+    notes += _left_out([(names[number], chains[number]) for number in left if names[number] is not None])
+    kept = tuple(sorted((leg for leg in legs if leg.bones), key=lambda leg: leg.centre_x))
+    short = [leg for leg in legs if not leg.bones]
+    if kept and short:
+        kept = (replace(kept[0], too_short={**short[0].too_short, **kept[0].too_short}), *kept[1:])
+    return NamesOfScan(kept, tuple(chains[number] for number in left), tuple(notes))
+
+
+def _agreed(chains: Sequence[Chain], votes: Sequence[Votes]) -> tuple[list[BoneName | None], list[Finding]]:
+    """Weigh both witnesses for each chain."""
+    said = [first_choice(item) for item in votes]
+    names = [name for name, _ in said]
+    number_of = {id(chain): number for number, chain in enumerate(chains)}
+    notes = []
+    for leg in name_legs(chains):
+        seen = {number_of[id(chain)]: name for name, chain in leg.bones.items()}
+        sure = _shank_is_sure(seen, names)
+        for number, shape_says in sorted(seen.items()):
+            net_says, share = said[number]
+            if net_says == shape_says:
+                continue
+            # a second bone of one name, of which the shape has found the first: the other one is what the shape says
+            doubled = net_says in _LONG and any(
+                name is net_says and names[other] is net_says for other, name in seen.items() if other != number
+            )
+            takes_shape = doubled or (sure and shape_says in _LONG)
+            # bones of the foot look like a talus from afar, and what lies before a knee like a patella: no witness
+            if not takes_shape and net_says is None:
+                continue
+            if takes_shape:
+                names[number] = shape_says
+            told = (
+                ("bone", str(names[number])),
+                ("model_says", "other bone" if net_says is None else str(net_says)),
+                ("share_percent", round(100.0 * share)),
+                ("shape_says", str(shape_says)),
+            )
+            notes.append(Finding("names_disagree", "warn" if shape_says in _LONG else "note", told))
+    return names, notes
+
+
+def _shank_is_sure(seen: dict[int, BoneName], names: Sequence[BoneName | None]) -> bool:
+    """Tell whether the shape has found a shank that is one: by its two bones, and the network confirms one or swaps both."""
+    shank = {name: number for number, name in seen.items() if name in (BoneName.TIBIA, BoneName.FIBULA)}
+    if len(shank) < 2:
+        return False
+    confirmed = sum(names[number] == name for number, name in seen.items() if name in _LONG)
+    tibia, fibula = names[shank[BoneName.TIBIA]], names[shank[BoneName.FIBULA]]
+    return confirmed > 0 or (tibia is BoneName.FIBULA and fibula is BoneName.TIBIA)
+
+
+def _legs_of(chains: Sequence[Chain], names: Sequence[BoneName | None]) -> list[list[int]]:
+    """Share the named chains between one or two legs."""
+    named = [number for number, name in enumerate(names) if name is not None]
+    anchors = _two_anchors(chains, names)
+    if anchors is None:
+        return [named] if named else []
+    groups: list[list[int]] = [[], []]
+    for number in named:
+        apart = [_apart(chains[number], chains[anchor]) for anchor in anchors]
+        groups[int(np.argmin(apart))].append(number)
+    return groups
+
+
+def _two_anchors(chains: Sequence[Chain], names: Sequence[BoneName | None]) -> tuple[int, int] | None:
+    """The two bones of one name that show that there are two legs; None where there is one."""
+    best: tuple[float, int, int] | None = None
+    for name in (BoneName.TIBIA, BoneName.FEMUR, BoneName.FIBULA, BoneName.HIP, BoneName.TALUS, BoneName.PATELLA):
+        same = [number for number, other in enumerate(names) if other is name]
+        for place, one in enumerate(same):
+            for two in same[place + 1 :]:
+                small, large = sorted((chains[one].volume_mm3, chains[two].volume_mm3))
+                beside = min(chains[one].high, chains[two].high) - max(chains[one].low, chains[two].low)
+                if small < max(_LIKE_VOLUME * large, _LEAST_CUT_MM3) or beside < 10.0:
+                    continue
+                if _apart(chains[one], chains[two]) >= _LEGS_APART_MM and (best is None or small > best[0]):
+                    best = (small, one, two)
+    return None if best is None else best[1:]
+
+
+def _apart(one: Chain, two: Chain) -> float:
+    """Distance across the body between two chains where they are beside each other, else between their nearest ends, mm."""
+    low, high = max(one.low, two.low), min(one.high, two.high)
+    if high > low:
+        return float(np.linalg.norm(one.centre(low, high) - two.centre(low, high)))
+    upper, lower = (one, two) if one.low > two.high else (two, one)
+    return float(np.linalg.norm(upper.centre(upper.low, upper.low) - lower.centre(lower.high, lower.high)))
+
+
+def _one_leg(chains: Sequence[Chain], names: Sequence[BoneName | None], members: Sequence[int]) -> tuple[NamedLeg, set[int]]:
+    """Give every name of a leg to one bone; a shaft with a lost stretch is one bone of several chains."""
+    bones: dict[BoneName, Chain] = {}
+    short: dict[BoneName, float] = {}
+    taken: set[int] = set()
+    order = (BoneName.TIBIA, BoneName.FEMUR, BoneName.FIBULA, BoneName.HIP, BoneName.PATELLA, BoneName.TALUS)
+    for name in order:
+        same = sorted((number for number in members if names[number] is name), key=lambda item: -chains[item].volume_mm3)
+        fitting = [number for number in same if _can_be(name, chains[number], bones)]
+        if not fitting:
+            continue
+        first = chains[fitting[0]]
+        used = {fitting[0]}
+        for number in fitting[1:]:
+            if name in _LONG and _goes_on(first, chains[number]):
+                first = chain_of((*first.pieces, *chains[number].pieces))
+                used.add(number)
+        taken |= used
+        if name in _LONG and first.length < LEAST_SEEN_MM and first.cut:
+            short[name] = first.length
+            continue
+        bones[name] = first
+    return NamedLeg(bones, short), taken
+
+
+def _goes_on(one: Chain, two: Chain) -> bool:
+    """Tell whether two chains are stretches of one shaft: one above the other, on one line, of like sections."""
+    upper, lower = (one, two) if one.low > two.low else (two, one)
+    gap = upper.low - lower.high
+    if not -6.0 <= gap <= _LOST_MM:
+        return False
+    above = min(upper.pieces, key=lambda piece: float(piece.z_mm[0]))
+    below = max(lower.pieces, key=lambda piece: float(piece.z_mm[-1]))
+    return misfit(above, below) < 1.0
+
+
+def _can_be(name: BoneName, chain: Chain, bones: dict[BoneName, Chain]) -> bool:
+    """Tell whether a chain can be the bone of that name in a leg with the bones that are known so far."""
+    if chain.volume_mm3 < (_LEAST_CUT_MM3 if chain.cut else _LEAST_MM3[name]):
+        return False
+    tibia, femur = bones.get(BoneName.TIBIA), bones.get(BoneName.FEMUR)
+    if name is BoneName.FEMUR:
+        return tibia is None or (chain.low > tibia.high - 60.0 and chain.centroid[2] > tibia.centroid[2])
+    if name is BoneName.FIBULA:
+        return tibia is None or _beside_tibia(chain, tibia)
+    if name is BoneName.PATELLA:
+        return chain.length <= 85.0 and chain.volume_mm3 <= 60000.0 and _before_knee(chain, femur, tibia)
+    if name is BoneName.TALUS:
+        return chain.length <= 110.0 and (tibia is None or _under_tibia(chain, tibia))
+    if name is BoneName.HIP and femur is not None:
+        near = chain.low < femur.high + 15.0 and chain.high > femur.high - 70.0
+        return near and _nearest(chain, femur.centre(femur.high - 30.0, femur.high)) <= 130.0
+    return True
+
+
+def _nearest(chain: Chain, point: FloatArray) -> float:
+    return float(np.linalg.norm(chain.centre_xy - point, axis=1).min())
+
+
+def _beside_tibia(fibula: Chain, tibia: Chain) -> bool:
+    low, high = max(fibula.low, tibia.low), min(fibula.high, tibia.high)
+    if high - low < 10.0:
+        # a fibula that the tibia does not reach: the malleolus in a block of the foot
+        return tibia.low - 40.0 < fibula.high and fibula.low < tibia.high + 40.0
+    apart = float(np.linalg.norm(fibula.centre(low, high) - tibia.centre(low, high)))
+    return 8.0 <= apart <= 80.0 and fibula.volume_mm3 < 1.2 * tibia.volume_mm3
+
+
+def _before_knee(patella: Chain, femur: Chain | None, tibia: Chain | None) -> bool:
+    x, y, z = patella.centroid
+    if femur is not None:
+        apart = float(np.linalg.norm(np.array([x, y]) - femur.centre(z - 10.0, z + 10.0)))
+        return 12.0 <= apart <= 95.0 and (femur.low_cut or femur.low - 45.0 <= z <= femur.low + 130.0)
+    if tibia is not None and not tibia.high_cut:
+        apart = float(np.linalg.norm(np.array([x, y]) - tibia.centre(tibia.high - 20.0, tibia.high)))
+        return apart <= 95.0 and tibia.high - 45.0 <= z <= tibia.high + 130.0
+    return True
+
+
+def _under_tibia(talus: Chain, tibia: Chain) -> bool:
+    if tibia.low_cut:
+        return talus.high < tibia.low + 30.0
+    apart = float(np.linalg.norm(talus.centroid[:2] - tibia.centre(tibia.low + 10.0, tibia.low + 35.0)))
+    return abs(talus.high - tibia.low) <= 65.0 and apart <= 75.0
+
+
+def _left_out(pieces: Sequence[tuple[BoneName | None, Chain]]) -> list[Finding]:
+    """Tell what was called a bone and left out because it cannot be one there."""
+    notes = []
+    for name, chain in pieces:
+        if chain.volume_mm3 >= _TOLD_MM3:
+            told = (
+                ("bone", str(name)),
+                ("ml", round(chain.volume_mm3 / 1000.0, 1)),
+                ("z_mm", round(float(chain.centroid[2]), 0)),
+            )
+            notes.append(Finding("piece_left_out", "note", told))
+    return notes
