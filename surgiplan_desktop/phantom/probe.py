@@ -14,6 +14,12 @@ _SMALLEST_WINDOW_MM: Final = 0.06
 #: Steps of the differences in :func:`refined_extreme`.
 _STENCIL_MM: Final = 2e-3
 _CREASE_STEP_MM: Final = 2e-3
+#: A line that touches two bulges is found when it turns by less than this (rad): 1e-4 mm over a knee, what a contact is good to.
+_TURN: Final = 2e-6
+#: A search over the smallest windows ends when it climbs by less: on a ridge some 0.01 mm along it, nothing across.
+_NO_GAIN_MM: Final = 1e-6
+#: Times that a search over windows is cut short by Newton steps.
+_NEWTON_TRIES: Final = 2
 #: Edge of the cells of a section that are looked at first, in steps of its lattice.
 _CELL: Final = 5
 _STENCIL: Final = _STENCIL_MM * np.array(
@@ -104,17 +110,19 @@ def extreme_point(
     steps = np.linspace(-1.0, 1.0, 7)
     u, v = (item.ravel() for item in np.meshgrid(steps, steps))
     design = np.column_stack([np.ones_like(u), u, v, u * u, u * v, v * v])
+    newton_tries = 0
     for _ in range(12):
         points = centre + window * (u[:, None] * across + v[:, None] * along)
         heights = heights_along(field, points, axis, reach_mm)
         if np.isnan(heights).all():
             raise ValueError("no surface along this direction")
         best = int(np.nanargmax(heights))
-        if window < 4.0:
-            # Close enough for Newton steps; where they fail the search goes on.
+        if window < 4.0 and newton_tries < _NEWTON_TRIES:
+            # Close enough for Newton steps; where they fail, as over a crease, the search goes on.
             refined = refined_extreme(field, points[best] + heights[best] * axis, axis)
             if refined is not None:
                 return refined
+            newton_tries += 1
         move = np.array([u[best], v[best]])
         near = ~np.isnan(heights) & (heights > np.nanmax(heights) - max(2.0 * window, 0.05))
         if near.sum() >= 12 and window < 4.0:
@@ -125,9 +133,10 @@ def extreme_point(
                 if np.abs(newton).max() <= 1.0:
                     move = newton
         centre = centre + window * (move[0] * across + move[1] * along)
-        if window <= _SMALLEST_WINDOW_MM and np.abs(move).max() * window < 1e-5:
+        gain = float(np.nanmax(heights))
+        if window <= _SMALLEST_WINDOW_MM and (np.abs(move).max() * window < 1e-5 or gain < _NO_GAIN_MM):
             break
-        centre = centre + float(np.nanmax(heights)) * axis
+        centre = centre + gain * axis
         reach_mm = min(reach_mm, max(4.0 * window, 3.0))
         window = max(window * 0.4, _SMALLEST_WINDOW_MM)
     height = float(heights_along(field, centre[None], axis, reach_mm)[0])
@@ -173,7 +182,7 @@ def bitangent(
         line = second - first
         slope = (line @ outward) / (line @ lateral)
         turned = unit(outward - slope * lateral)
-        if np.abs(turned - direction).max() < 1e-7:
+        if np.abs(turned - direction).max() < _TURN:
             break
         direction = turned
     return first, second
