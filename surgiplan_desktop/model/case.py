@@ -15,7 +15,7 @@ from surgiplan_desktop.model.steps import Step, StepId, Vector
 from surgiplan_desktop.model.study import AssetId, Film, Finding, Matrix, Study
 
 #: Schema of case.json; raised by one with each change that an older program cannot read.
-CASE_SCHEMA: Final = 2
+CASE_SCHEMA: Final = 3
 
 
 @dataclass(frozen=True, slots=True)
