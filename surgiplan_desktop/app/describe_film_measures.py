@@ -14,7 +14,7 @@ from surgiplan_desktop.planning.limits import default_limits
 from surgiplan_desktop.planning.standing import StandingValues
 
 #: Rows for people: HKA is told by its deviation.
-SHOWN_ROWS = ("hka_deviation", "mldfa", "mpta", "jlca", "wbl", "mad", "femur_length", "tibia_length", "leg_length")
+SHOWN_ROWS = ("hka_deviation", "mldfa", "mpta", "jlca", "wbl", "mad", "tibia_length", "leg_length")
 #: Differences with a word for more and less.
 _MORE = {"hka_deviation": ("more_valgus", "more_varus"), "jlca": ("more_lateral_opening", "less_lateral_opening")}
 _UNITS = {"deg": "degrees", "mm": "millimetres", "%": "percent"}

@@ -6,16 +6,19 @@ from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 
+from surgiplan_desktop.app.describe_film_measures import source_words
 from surgiplan_desktop.app.describe_measures import value_words
 from surgiplan_desktop.app.texts import Texts
 from surgiplan_desktop.base.arrays import FloatArray
 from surgiplan_desktop.model.study import Finding
 from surgiplan_desktop.planning.limits import default_limits
-from surgiplan_desktop.planning.records import ImplantPlacement, OsteotomyPlan, ScrewPath, WedgeDetail
+from surgiplan_desktop.planning.records import ImplantPlacement, OsteotomyPlan, ScrewPath, StandingPrediction, WedgeDetail
 
 #: Measures of the table for people, with their units.
 _SHOWN = (("hka_deviation", "deg"), ("mpta", "deg"), ("mldfa", "deg"), ("jlca", "deg"), ("wbl", "%"), ("mad", "mm"))
 _GAPS = ("pm", "mid", "am")
+#: Measures of the leg standing that are told, before and after.
+STANDING_MEASURES = ("hka_deviation", "hka", "jlca", "wbl", "mad")
 _IN_ROWS = ("hka_deviation", "mpta", "wbl")
 
 
@@ -40,6 +43,8 @@ def plan_data(plan: OsteotomyPlan, wedge: WedgeDetail, texts: Texts) -> dict[str
             }
             for row in plan.scenarios
         ],
+        "bone_correction_deg": plan.bone_correction_deg,
+        "standing": None if plan.standing is None else standing_prediction_data(plan.standing),
         "wedge": {
             "angle_deg": plan.angle_deg,
             "kerf_mm": plan.kerf_mm,
@@ -82,6 +87,7 @@ def plan_lines(plan: OsteotomyPlan, wedge: WedgeDetail, texts: Texts) -> Iterato
         words = {name: value_words(name, row.after.get(name), unit, texts) for name, unit in _SHOWN if name in _IN_ROWS}
         gap = (wedge.scenario_gaps_mm or {}).get(row.name, {}).get("mid", 0.0)
         yield "  " + texts.text("ui.plan_scenario", jlca_deg=row.post_jlca_deg, angle_deg=row.angle_deg, gap_mm=gap, **words)
+    yield from standing_prediction_lines(plan, texts)
     yield "  " + texts.text("ui.plan_gap", **{name: wedge.gap_to_measure_mm[name] for name in _GAPS})
     blade = default_limits()["wedge.blade_before_hinge_mm"]
     for ray in wedge.saw:
@@ -93,6 +99,38 @@ def plan_lines(plan: OsteotomyPlan, wedge: WedgeDetail, texts: Texts) -> Iterato
             far=ray.entry_to_far_cortex_mm,
         )
     yield from finding_lines((*plan.findings, *wedge.findings), texts)
+
+
+def standing_prediction_data(standing: StandingPrediction) -> dict[str, object]:
+    """Return the leg standing before and after as JSON values."""
+    return {
+        "jlca_deg": standing.jlca_deg,
+        "jlca_from": standing.jlca_from,
+        "post_jlca_deg": standing.post_jlca_deg,
+        "before": {name: standing.before.get(name) for name in STANDING_MEASURES},
+        "after": {name: standing.after.get(name) for name in STANDING_MEASURES},
+    }
+
+
+def standing_prediction_lines(plan: OsteotomyPlan, texts: Texts) -> Iterator[str]:
+    """Yield what the cut does to the bone, and apart from it what is predicted of the leg standing (clinical.md A.3)."""
+    if plan.bone_correction_deg is not None:
+        yield "  " + texts.text("label.bone_correction", correction=bone_correction_words(plan.bone_correction_deg, texts))
+    if plan.standing is None:
+        yield "  " + texts.text("label.standing_not_predicted")
+        return
+    before, after = (
+        ", ".join(value_words(name, values.get(name), unit, texts) for name, unit in _SHOWN if name in ("hka_deviation", "wbl"))
+        for values in (plan.standing.before, plan.standing.after)
+    )
+    source = source_words(plan.standing.jlca_from, texts)
+    jlca, post = (value_words("jlca", value, "deg", texts) for value in (plan.standing.jlca_deg, plan.standing.post_jlca_deg))
+    yield "  " + texts.text("label.standing_prediction", before=before, after=after, jlca=jlca, post=post, source=source)
+
+
+def bone_correction_words(change_deg: float, texts: Texts) -> str:
+    """Return a change of MPTA with its word."""
+    return texts.text(f"label.mpta_{'valgus' if change_deg >= 0 else 'varus'}", value=abs(change_deg))
 
 
 def implant_data(placement: ImplantPlacement, catalogue: str, texts: Texts) -> dict[str, object]:

@@ -33,6 +33,7 @@ COMMANDS: dict[str, str] = {
     "segment": "find the bones",
     "measure": "landmarks and measures",
     "landmark": "place a landmark by hand",
+    "film": "points on a standing film, its measures beside the CT, where the deformity is",
     "side": "what the witnesses say of the side, and who resolves a contradiction",
     "plan": "an osteotomy step",
     "implant": "place and size a component",

@@ -17,7 +17,8 @@ from surgiplan_desktop.planning.records import Landmarks, LegFrames, Measure, Me
 
 #: Measures of one bone: they must agree.
 BONE_MEASURES: Final = ("mldfa", "mpta")
-_LENGTHS: Final = ("femur_length", "tibia_length")
+#: Lengths that film and CT take between the same points (the notch of the femur is none of the film).
+_LENGTHS: Final = ("tibia_length", "leg_length")
 
 
 @dataclass(frozen=True, slots=True)

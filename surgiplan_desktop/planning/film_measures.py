@@ -103,7 +103,6 @@ _SPECS: Final[Mapping[str, _Spec]] = MappingProxyType(
         "jlca": _Spec("deg", (*_FEMORAL, *_TIBIAL), formula.jlca),
         "wbl": _Spec("%", ("head", "ankle", *_TIBIAL), formula.wbl),
         "mad": _Spec("mm", _AXES, formula.mad),
-        "femur_length": _Spec("mm", ("head", "knee"), lambda leg: formula.length(leg, "hip_centre", "femoral_knee_centre")),
         "tibia_length": _Spec("mm", ("knee", "ankle"), lambda leg: formula.length(leg, "tibial_knee_centre", "ankle_centre")),
         "leg_length": _Spec("mm", ("head", "ankle"), lambda leg: formula.length(leg, "hip_centre", "ankle_centre")),
     }
@@ -132,7 +131,9 @@ def measure_film(film: Film, side: Side) -> FilmMeasures:
     placed = tuple(name for name in FILM_POINTS if leg.point(name) is not None)
     flat = plane_points([leg.point(name) or (0.0, 0.0) for name in placed], film.aspect)
     across = -side.sign * (-1.0 if film.mirrored else 1.0)  # +1: lateral is to the right of the picture
-    points = {name: side.sign * across * x * _PLANE.z - y * _PLANE.y for name, (x, y) in zip(placed, flat, strict=True)}
+    points: dict[str, FloatArray] = {
+        name: side.sign * across * x * _PLANE.z - y * _PLANE.y for name, (x, y) in zip(placed, flat, strict=True)
+    }
     wrong = _contradictions(points, side)
     spacing = None if film.calibration.spacing_mm is None else film.calibration.spacing_mm[1]
     per_mm = 1.0 / (spacing or _assumed_spacing(points))

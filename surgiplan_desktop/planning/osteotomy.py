@@ -23,10 +23,19 @@ from surgiplan_desktop.model.case import Intake
 from surgiplan_desktop.model.steps import OsteotomyStep, Target
 from surgiplan_desktop.planning.leg_motion import carry, joint_turn, opening
 from surgiplan_desktop.planning.limits import default_limits
-from surgiplan_desktop.planning.measures import measure_points
+from surgiplan_desktop.planning.measures import measure_number, measure_points
 from surgiplan_desktop.planning.osteotomy_findings import find_osteotomy
 from surgiplan_desktop.planning.osteotomy_site import points_from_parameters
-from surgiplan_desktop.planning.records import Landmarks, LegFrames, Measures, OsteotomyPlan, OsteotomySite, Scenario
+from surgiplan_desktop.planning.records import (
+    Landmarks,
+    LegFrames,
+    Measures,
+    OsteotomyPlan,
+    OsteotomySite,
+    Scenario,
+    StandingPrediction,
+)
+from surgiplan_desktop.planning.standing import StandingValues, typed_values
 
 #: The angle is solved to this (clinical.md B.2).
 ANGLE_TOLERANCE_DEG: Final = 1e-6
@@ -77,7 +86,12 @@ class _Leg:
 
 
 def plan_osteotomy(
-    step: OsteotomyStep, intake: Intake, landmarks: Landmarks, frames: LegFrames, site: OsteotomySite
+    step: OsteotomyStep,
+    intake: Intake,
+    landmarks: Landmarks,
+    frames: LegFrames,
+    site: OsteotomySite,
+    standing: StandingValues | None = None,
 ) -> OsteotomyPlan:
     """Solve the osteotomy.
 
@@ -86,9 +100,11 @@ def plan_osteotomy(
     step
         Target, pose, post-operative JLCA (None: min(JLCA of the pose, 2 deg)), start and hinge (None: as proposed).
     intake
-        Standing HKA and JLCA, if known.
+        Standing HKA and JLCA as typed, if known; they count where ``standing`` is None.
     landmarks, frames, site
         Of the leg as scanned.
+    standing
+        What is known of the leg standing, typed or measured on a film.
 
     Raises
     ------
@@ -105,14 +121,18 @@ def plan_osteotomy(
     anterior = None if frames.limb is None else frames.limb.x
     jlca_ct = scanned.number("jlca")
     leg = _Leg(landmarks, plane, hinge, direction, anterior, jlca_ct)
-    pose_jlca = jlca_ct if step.pose == "ct" else _standing_jlca(intake, scanned)
+    standing = typed_values(intake) if standing is None else standing
+    stands = standing.pose_jlca(scanned)
+    if step.pose == "standing" and stands is None:
+        raise InputDataError("standing_values_missing")
+    pose_jlca = stands[0] if step.pose == "standing" and stands is not None else jlca_ct
     before = scanned if step.pose == "ct" else leg.after(0.0, pose_jlca, cut=False)
     post_jlca = _post_jlca(step, pose_jlca)
     angle = _solve(leg, step.target, post_jlca, strict=True)
     after_landmarks = leg.moved(angle, post_jlca)
     after = measure_points(after_landmarks)
     scenarios = _scenarios(leg, step.target, pose_jlca)
-    limb = find_osteotomy(intake, scanned, before, after, after_landmarks, angle, pose_jlca, scenarios)
+    limb = find_osteotomy(standing, scanned, before, after, after_landmarks, angle, pose_jlca, scenarios)
     return OsteotomyPlan(
         step=step.id,
         side=step.side,
@@ -131,7 +151,23 @@ def plan_osteotomy(
         after=_numbers(after),
         scenarios=scenarios,
         findings=(*site.findings, *limb),
+        bone_correction_deg=_change(before, after, "mpta"),
+        standing=None if stands is None or jlca_ct is None else _predict(leg, step, angle, *stands),
+        landmarks_after=after_landmarks,
     )
+
+
+def _change(before: Measures, after: Measures, measure: str) -> float | None:
+    one, two = before.number(measure), after.number(measure)
+    return None if one is None or two is None else two - one
+
+
+def _predict(leg: _Leg, step: OsteotomyStep, angle_deg: float, jlca_deg: float, jlca_from: str) -> StandingPrediction:
+    """Return the leg standing before and after, whatever pose the angle was solved in (clinical.md A.3)."""
+    post = _post_jlca(step, jlca_deg)
+    assert post is not None  # noqa: S101 - the pose's joint line is given
+    before, after = leg.after(0.0, jlca_deg, cut=False), leg.after(angle_deg, post)
+    return StandingPrediction(jlca_deg, jlca_from, post, _numbers(before), _numbers(after))
 
 
 def require_measurable(target: Target, landmarks: Landmarks, measures: Measures) -> None:
@@ -165,16 +201,6 @@ def _cut_plane(step: OsteotomyStep, site: OsteotomySite, start: FloatArray, hing
         raise UsageError("hinge_not_lateral", distance_mm=float(across @ medial))
     normal = unit(np.cross(direction, across))
     return Plane(hinge, normal if float(normal @ site.frame.y) >= 0 else -normal)
-
-
-def _standing_jlca(intake: Intake, scanned: Measures) -> float:
-    """Return the standing JLCA: as typed, or what the typed standing HKA leaves to it (dev = MPTA - mLDFA - JLCA)."""
-    if intake.standing_jlca_deg is not None:
-        return intake.standing_jlca_deg
-    deviation, jlca = scanned.number("hka_deviation"), scanned.number("jlca")
-    if intake.standing_hka_deg is None or deviation is None or jlca is None:
-        raise InputDataError("standing_values_missing")
-    return jlca + deviation - (intake.standing_hka_deg - 180.0)
 
 
 def _post_jlca(step: OsteotomyStep, pose_jlca: float | None) -> float | None:
@@ -231,7 +257,7 @@ def _difference(leg: _Leg, target: Target, jlca: float | None) -> Callable[[floa
     )  # fmt: skip
 
     def difference(angle: float) -> float:
-        value = small.after(angle, None if target.kind == "mpta" else jlca).number(target.kind)
+        value = measure_number(small.moved(angle, None if target.kind == "mpta" else jlca), target.kind)
         if value is None:
             raise UsageError("target_unreachable", target=target.kind, value=target.value, low=float("nan"), high=float("nan"))
         return value - target.value

@@ -5,17 +5,18 @@ from __future__ import annotations
 from math import atan2, degrees
 from typing import Literal
 
-from surgiplan_desktop.model.case import Intake
 from surgiplan_desktop.model.study import Finding
 from surgiplan_desktop.planning.axes import leg_frames
+from surgiplan_desktop.planning.deformity import measured_deformity
 from surgiplan_desktop.planning.limits import default_limits
 from surgiplan_desktop.planning.records import Landmarks, Measures, Scenario
+from surgiplan_desktop.planning.standing import StandingValues, standing_doubt
 
 Severity = Literal["note", "warn", "fail", "critical"]
 
 
 def find_osteotomy(
-    intake: Intake,
+    standing: StandingValues,
     scanned: Measures,
     before: Measures,
     after: Measures,
@@ -28,24 +29,12 @@ def find_osteotomy(
     found = [
         *_deformity(before),
         *_joint_line(pose_jlca, scenarios),
-        *_standing(intake, scanned),
+        *standing.findings,
+        *_standing(standing, scanned),
         *_corrected_bone(before, after, angle_deg),
         *_corrected_limb(after, after_landmarks),
     ]
     return tuple(found)
-
-
-def deformity_shares(measures: Measures) -> tuple[float, float, float] | None:
-    """Return what tibia, femur and joint add to the HKA deviation, degrees, varus negative; their sum is the deviation.
-
-    dev = (MPTA - 87) - (mLDFA - 87) - JLCA on limb-plane values (practice.md 3); None where the limb is not measurable.
-    """
-    limits = default_limits()
-    mpta, mldfa = measures.items["mpta"].value_limb_plane, measures.items["mldfa"].value_limb_plane
-    jlca = measures.number("jlca")
-    if mpta is None or mldfa is None or jlca is None:
-        return None
-    return mpta - limits["osteotomy.normal_mpta_deg"], limits["osteotomy.normal_mldfa_deg"] - mldfa, -jlca
 
 
 def joint_line_obliquity_deg(landmarks: Landmarks) -> float | None:
@@ -62,14 +51,11 @@ def joint_line_obliquity_deg(landmarks: Landmarks) -> float | None:
 
 
 def _deformity(before: Measures) -> list[Finding]:
-    shares = deformity_shares(before)
-    if shares is None:
+    found = measured_deformity(before)
+    if found is None:
         return []
-    least = default_limits()["osteotomy.deformity_share_deg"]
-    names = [name for name, share in zip(("tibial", "femoral", "joint"), shares, strict=True) if abs(share) >= least]
-    code = "deformity_none" if not names else f"deformity_{names[0]}" if len(names) == 1 else "deformity_combined"
-    parameters = tuple(zip(("tibia_deg", "femur_deg", "joint_deg"), shares, strict=True))
-    return [Finding(code, "note", parameters)]
+    parameters = (("tibia_deg", found.tibia_deg), ("femur_deg", found.femur_deg), ("joint_deg", found.joint_deg))
+    return [Finding(f"deformity_{found.kind}", "note", parameters)]
 
 
 def _joint_line(pose_jlca: float | None, scenarios: tuple[Scenario, ...]) -> list[Finding]:
@@ -86,28 +72,24 @@ def _joint_line(pose_jlca: float | None, scenarios: tuple[Scenario, ...]) -> lis
     return found
 
 
-def _standing(intake: Intake, scanned: Measures) -> list[Finding]:
+def _standing(standing: StandingValues, scanned: Measures) -> list[Finding]:
     deviation = scanned.number("hka_deviation")
     if deviation is None:
         return []
-    if intake.standing_hka_deg is None and intake.standing_jlca_deg is None:
+    if not standing.known:
         return [Finding("standing_unknown", "critical")]
-    if intake.standing_hka_deg is None:
+    if standing.hka_deg is None:
         return []
     limits, found = default_limits(), []
-    standing = intake.standing_hka_deg - 180.0
-    parameters = (("standing_deg", standing), ("ct_deg", deviation))
-    if abs(standing - deviation) > limits["osteotomy.standing_far_deg"]:
-        found.append(Finding("standing_far", "warn", parameters))
-    elif standing * deviation < 0.0 and min(abs(standing), abs(deviation)) > 1.0:
-        found.append(Finding("standing_opposite", "warn", parameters))
+    stands = standing.hka_deg - 180.0
+    asked = standing_doubt(stands, deviation)
+    if asked:
+        found.append(Finding(asked, "warn", (("standing_deg", stands), ("ct_deg", deviation))))
     jlca = scanned.number("jlca")
-    if intake.standing_jlca_deg is not None and jlca is not None:
-        implied = jlca + deviation - standing
-        if abs(implied - intake.standing_jlca_deg) > limits["osteotomy.jlca_spread_deg"]:
-            found.append(
-                Finding("standing_inconsistent", "warn", (("typed_deg", intake.standing_jlca_deg), ("implied_deg", implied)))
-            )
+    if standing.jlca_deg is not None and jlca is not None:
+        implied = jlca + deviation - stands
+        if abs(implied - standing.jlca_deg) > limits["osteotomy.jlca_spread_deg"]:
+            found.append(Finding("standing_inconsistent", "warn", (("typed_deg", standing.jlca_deg), ("implied_deg", implied))))
     return found
 
 

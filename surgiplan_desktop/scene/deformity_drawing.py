@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final, Literal
 
 from surgiplan_desktop.scene.flat_drawing import Box, Drawing, Stroke, Words
 
-_ROW: Final = 40.0
-_NAME: Final = 104.0
+_ROW: Final = 38.0
+_NAME: Final = 92.0
 _TOP: Final = 78.0
-_SIDE: Final = 14.0
+_SIDE: Final = 10.0
+_NOTE: Final = 9.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,9 +61,9 @@ def draw_deformity(rows: Sequence[DeformityRow], words: DeformityWords, counts_f
         Width; the height follows from the rows.
     """
     most = max([6.0, *(abs(bar.value_deg) for row in rows for bar in row.bars)])
-    middle = _NAME + 0.5 * (wide - _NAME - _SIDE)
-    # room for the words at the end of the longest bar
-    per_degree = (0.5 * (wide - _NAME - _SIDE) - 66.0) / most
+    half = 0.5 * (wide - _NAME - _SIDE)
+    middle = _NAME + half
+    per_degree = (half - 4.0) / most
     bottom = _TOP + _ROW * len(rows)
     band = counts_from_deg * per_degree
     items: list[Box | Stroke | Words] = [
@@ -86,8 +88,9 @@ def draw_deformity(rows: Sequence[DeformityRow], words: DeformityWords, counts_f
             Words(x + 17.0, bottom + 16.5, text, 10.0, "quiet"),
         ]
         x += 27.0 + 6.2 * len(text)
-    items.append(Words(_SIDE, bottom + 34.0, words.note, 9.5, "quiet"))
-    return Drawing(wide, bottom + 44.0, tuple(items))
+    lines = textwrap.wrap(words.note, max(int((wide - 2.0 * _SIDE) / (0.54 * _NOTE)), 20))
+    items += [Words(_SIDE, bottom + 34.0 + 13.0 * number, line, _NOTE, "quiet") for number, line in enumerate(lines)]
+    return Drawing(wide, bottom + 42.0 + 13.0 * len(lines), tuple(items))
 
 
 def _bars(row: DeformityRow, top: float, middle: float, per_degree: float) -> list[Box | Stroke | Words]:
@@ -98,9 +101,9 @@ def _bars(row: DeformityRow, top: float, middle: float, per_degree: float) -> li
         long = abs(bar.value_deg) * per_degree
         y = first + number * (high + 2.0)
         role = ("lying" if bar.pose == "lying" and len(row.bars) > 1 else "strong") if bar.strong else "mild"
-        left = middle - long if bar.value_deg < 0 else middle
-        items.append(Box(left, y, long, high, role))
-        beyond, held = (left - 5.0, "end") if bar.value_deg < 0 else (left + long + 5.0, "start")
-        bold = row.total and (number == len(row.bars) - 1)
-        items.append(Words(beyond, y + high - 3.5, bar.words, 10.0, "ink", bold, "end" if held == "end" else "start"))
+        items.append(Box(middle - long if bar.value_deg < 0 else middle, y, long, high, role))
+        # on the other side of the axis, so that the longest bar may fill its half
+        beside, held = (middle + 6.0, "start") if bar.value_deg < 0 else (middle - 6.0, "end")
+        bold = row.total and number == len(row.bars) - 1
+        items.append(Words(beside, y + high - 3.5, bar.words, 10.5, "ink", bold, "end" if held == "end" else "start"))
     return items

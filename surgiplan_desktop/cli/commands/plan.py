@@ -9,6 +9,7 @@ import numpy as np
 from surgiplan_desktop.app.describe_plan import plan_data, plan_lines
 from surgiplan_desktop.app.plan_steps import LATER_TYPES, chosen_side, parse_target, put_osteotomy, put_standing
 from surgiplan_desktop.app.session import Session
+from surgiplan_desktop.app.typed_alignment import parse_standing_hka, parse_standing_jlca
 from surgiplan_desktop.app.typed_points import check_cut_point
 from surgiplan_desktop.base.errors import InputDataError, UsageError
 from surgiplan_desktop.cli.command import Command, Outcome
@@ -21,6 +22,8 @@ from surgiplan_desktop.planning.graph import frames_key, osteotomy_key, pieces_k
 from surgiplan_desktop.planning.osteotomy_site import parameters_from_points
 
 _PLAN_CHECK_FAILED = 4
+#: Joint line angles that a knee can have, degrees.
+_JLCA = (-15.0, 25.0)
 
 
 def _add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -36,10 +39,8 @@ def _add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--post-jlca", metavar="DEG", type=number, help="JLCA after the operation (default: that of the pose, at most 2)"
     )
-    parser.add_argument("--standing-hka", metavar="DEG", type=number, help="HKA of the standing film (varus < 180)")
-    parser.add_argument(
-        "--standing-jlca", metavar="DEG", type=number, help="JLCA of the standing film (lateral opening positive)"
-    )
+    parser.add_argument("--standing-hka", metavar="VALUE", help="HKA standing, with its word: 5varus, 2valgus, straight")
+    parser.add_argument("--standing-jlca", metavar="VALUE", help="JLCA standing: 3 or 3lateral (opens laterally), 2medial")
     parser.add_argument("--start", nargs=3, type=number, metavar=("X", "Y", "Z"), help="start point, LPS mm (else as proposed)")
     parser.add_argument("--hinge", nargs=3, type=number, metavar=("X", "Y", "Z"), help="hinge point, LPS mm (else as proposed)")
     parser.add_argument("--step", metavar="ID", help="change this step instead of adding one")
@@ -51,20 +52,20 @@ def _run(arguments: argparse.Namespace, console: Console) -> Outcome:
             raise UsageError("not_in_this_version", command=f"plan {arguments.type}")
         raise UsageError("osteotomy_type_unknown", type=arguments.type)
     target = parse_target(arguments.target)
-    for option in ("post_jlca", "standing_hka", "standing_jlca"):
-        value = getattr(arguments, option)
-        low, high = (150.0, 210.0) if option == "standing_hka" else (-15.0, 25.0)
-        if value is not None and not low <= value <= high:
-            raise UsageError("option_range", option="--" + option.replace("_", "-"), value=value, low=low, high=high)
+    post_jlca = arguments.post_jlca
+    if post_jlca is not None and not _JLCA[0] <= post_jlca <= _JLCA[1]:
+        raise UsageError("option_range", option="--post-jlca", value=post_jlca, low=_JLCA[0], high=_JLCA[1])
+    standing_hka = None if arguments.standing_hka is None else parse_standing_hka(arguments.standing_hka)
+    standing_jlca = None if arguments.standing_jlca is None else parse_standing_jlca(arguments.standing_jlca)
     with open_for_command(console, arguments.case) as session:
         side = chosen_side(session.case, None if arguments.side is None else Side(arguments.side))
-        put_standing(session, arguments.standing_hka, arguments.standing_jlca)
+        put_standing(session, standing_hka, standing_jlca)
         step = put_osteotomy(
             session,
             side,
             target,
             pose=arguments.pose,
-            post_jlca_deg=arguments.post_jlca,
+            post_jlca_deg=post_jlca,
             start_tibia=_tibial(session, side, arguments.start, "--start", console),
             hinge_tibia=_tibial(session, side, arguments.hinge, "--hinge", console),
             step_id=arguments.step,
