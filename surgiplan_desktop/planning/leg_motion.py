@@ -11,11 +11,12 @@ import numpy as np
 from surgiplan_desktop.base.arrays import FloatArray
 from surgiplan_desktop.base.spaces import Affine, Plane, rotation_about
 from surgiplan_desktop.model.anatomy import LANDMARKS, BoneName, LandmarkId, Side
+from surgiplan_desktop.planning.constructions import CONSTRUCTED
 from surgiplan_desktop.planning.records import LandmarkEstimate, Landmarks
 
-#: Landmarks below the knee: they go with the tibia.
+#: Landmarks and constructed points below the knee: they go with the tibia.
 BELOW_KNEE: tuple[LandmarkId, ...] = tuple(
-    name for name, item in LANDMARKS.items() if item.bone in (BoneName.TIBIA, BoneName.FIBULA)
+    name for name, item in (*LANDMARKS.items(), *CONSTRUCTED.items()) if item.bone in (BoneName.TIBIA, BoneName.FIBULA)
 )
 
 
@@ -45,16 +46,20 @@ def carry(landmarks: Landmarks, plane: Plane | None, distal: Affine, knee: Affin
 
     Femoral and patellar landmarks stay. ``plane`` None means that no cut is made.
     """
-    items: dict[LandmarkId, LandmarkEstimate] = dict(landmarks.items)
     below = knee @ distal
-    for name in BELOW_KNEE:
-        item = items.get(name)
-        if item is None or item.point_lps is None:
-            continue
-        is_distal = plane is not None and float(plane.signed_distance(item.point_lps)) < 0.0
-        items[name] = replace(item, point_lps=(below if is_distal else knee)(item.point_lps))
+
+    def moved(items: Mapping[LandmarkId, LandmarkEstimate]) -> Mapping[LandmarkId, LandmarkEstimate]:
+        carried = dict(items)
+        for name in BELOW_KNEE:
+            item = items.get(name)
+            if item is None or item.point_lps is None:
+                continue
+            is_distal = plane is not None and float(plane.signed_distance(item.point_lps)) < 0.0
+            carried[name] = replace(item, point_lps=(below if is_distal else knee)(item.point_lps))
+        return MappingProxyType(carried)
+
     normals = _turned(landmarks.plateau_normals, knee)
-    return replace(landmarks, items=MappingProxyType(items), plateau_normals=normals)
+    return replace(landmarks, items=moved(landmarks.items), constructed=moved(landmarks.constructed), plateau_normals=normals)
 
 
 def _turned(normals: Mapping[str, FloatArray] | None, knee: Affine) -> Mapping[str, FloatArray] | None:

@@ -137,10 +137,8 @@ _CONTRACT: Final = (
     MeasureSpec("hka", "limb", "deg", _HKA, formula.hka, space=formula.hka_in_space),
     _frontal("mldfa", "femur", (*_FEMUR, *_DISTAL), formula.mldfa_lines),
     _frontal("mpta", "tibia", (*_TIBIA, *_CENTRES), formula.mpta_lines),
-    MeasureSpec(
-        "jlca", "limb", "deg", _JLCA, formula.jlca,
-        space=lambda leg: formula.in_space(leg, leg.limb, formula.jlca_lines(leg)),
-    ),
+    # in space the joint lines differ by turns about the limb as well: no JLCA
+    MeasureSpec("jlca", "limb", "deg", _JLCA, formula.jlca),
     MeasureSpec("ahka", "bone", "deg", _BOTH, formula.ahka, formula.ahka_limb),
     MeasureSpec("jlo", "bone", "deg", _BOTH, formula.jlo, formula.jlo_limb),
     MeasureSpec("cpak", "bone", "", _BOTH, formula.cpak),
@@ -207,6 +205,23 @@ _BEYOND: Final = (
 )  # fmt: skip
 #: Every measure by id: those of the command line's contract in its order, then the further definitions.
 MEASURES: Final[Mapping[str, MeasureSpec]] = MappingProxyType({spec.id: spec for spec in (*_CONTRACT, *_BEYOND)})
+#: Word of a positive and of a negative value: no such number stands without its word (practice.md 10). HKA has "varus" or
+#: "valgus" by its distance from 180, WBL is counted from the medial edge.
+SIGN_WORDS: Final[Mapping[str, tuple[str, str]]] = MappingProxyType(
+    {
+        "hka_deviation": ("valgus", "varus"),
+        "ahka": ("valgus", "varus"),
+        "jlca": ("opens_laterally", "opens_medially"),
+        "mad": ("medial", "lateral"),
+        "tt_tg": ("lateral", "medial"),
+        **{name: ("anteversion", "retroversion") for name in MEASURES if name.startswith("femoral_torsion")},
+        **{name: ("external", "internal") for name in MEASURES if name.startswith("tibial_torsion")},
+        **{name: ("posterior_down", "anterior_down") for name in MEASURES if name.startswith("slope_")},
+        **{name: ("flexion", "hyperextension") for name in MEASURES if name.startswith("knee_flexion")},
+        **{name: ("internal", "external") for name in MEASURES if name.startswith("knee_rotation")},
+        **{name: ("varus", "valgus") for name in MEASURES if name.startswith("knee_varus")},
+    }
+)
 #: Measures of the command line's contract.
 CONTRACT_MEASURES: Final = tuple(spec.id for spec in _CONTRACT)
 #: Definitions that are to be read side by side, the one of the contract first.
@@ -218,6 +233,23 @@ SIDE_BY_SIDE: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
         "patellar_height": ("caton_deschamps", "insall_salvati", "blackburne_peel"),
     }
 )
+#: What stands in for a measure when it cannot be had, marked as estimated.
+STAND_IN: Final[Mapping[str, str]] = MappingProxyType({name: f"{name}_surrogate" for name in ("hka", "mldfa", "mpta")})
+
+
+def reading_order() -> tuple[str, ...]:
+    """All measures as they are read: further definitions of the same thing behind the first one."""
+    order = []
+    for name in CONTRACT_MEASURES:
+        order.append(name)
+        group = next((names for names in SIDE_BY_SIDE.values() if name == _last_of_contract(names)), ())
+        order += [other for other in group if other not in CONTRACT_MEASURES]
+        order += [other for other in MEASURES if other in (f"{name}_isb", f"{name}_surrogate")]
+    return (*order, *(name for name in MEASURES if name not in order))
+
+
+def _last_of_contract(names: tuple[str, ...]) -> str:
+    return [name for name in names if name in CONTRACT_MEASURES][-1]
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,6 +21,7 @@ from surgiplan_desktop.model.case import Intake
 from surgiplan_desktop.model.images import Volume
 from surgiplan_desktop.phantom.ct import simulate
 from surgiplan_desktop.planning import graph
+from surgiplan_desktop.planning.axes import leg_frames
 from surgiplan_desktop.planning.records import Measures
 from surgiplan_desktop.planning.scan_quality import ScanQuality
 from tests.phantom.legs import built
@@ -115,7 +116,7 @@ def test_without_the_ankle_the_femur_is_still_measured(blocks: Path, opened: Cal
         shutil.copytree(blocks / name, tmp_path / name)
     session = opened(tmp_path)
     landmarks, measures = session.require(graph.landmarks_key(Side.RIGHT), graph.measures_key(Side.RIGHT))
-    data = leg_data(landmarks, measures, session.services.texts)["measures"]
+    data = leg_data(landmarks, measures, session.services.texts, leg_frames(landmarks))["measures"]
     assert isinstance(data, dict)
     for name in ("hka", "hka_deviation", "mpta", "wbl", "mad"):
         assert (data[name]["value"], data[name]["status"]) == (None, "not_measurable"), name

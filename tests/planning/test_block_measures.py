@@ -78,12 +78,12 @@ def test_other_reasons_stay_as_they_are() -> None:
 def test_the_error_stands_beside_the_measures_in_words_and_data() -> None:
     texts = load_texts("en", strict=True)
     points = golden_landmarks()
-    data = leg_data(points, measured(HIP, KNEE, ANKLE), texts)
+    data = leg_data(points, measured(HIP, KNEE, ANKLE), texts, leg_frames(points))
     errors = data["plus_minus"]
     assert isinstance(errors, dict)
     assert errors["hka"] == 1.0
     assert "jlca" not in errors
-    lines = list(leg_lines(points, measured(HIP, KNEE, ANKLE), texts))
+    lines = list(leg_lines(points, measured(HIP, KNEE, ANKLE), texts, leg_frames(points)))
     (hka,) = [line for line in lines if line.split()[:1] == ["HKA"] and "deviation" not in line]
     assert "± 1.0" in hka
-    assert leg_data(points, measured((-420.0, 470.0)), texts)["plus_minus"] == {}
+    assert leg_data(points, measured((-420.0, 470.0)), texts, leg_frames(points))["plus_minus"] == {}

@@ -6,6 +6,7 @@ import argparse
 from math import isfinite
 
 from surgiplan_desktop.app.describe_measures import leg_data, leg_lines
+from surgiplan_desktop.app.measure_side import measure_side
 from surgiplan_desktop.app.typed_points import check_landmark_point
 from surgiplan_desktop.base.errors import UsageError
 from surgiplan_desktop.cli.command import Command, Outcome
@@ -13,7 +14,6 @@ from surgiplan_desktop.cli.console import Console
 from surgiplan_desktop.cli.session import add_case_argument, open_for_command
 from surgiplan_desktop.model.anatomy import LANDMARKS, Side
 from surgiplan_desktop.model.edits import place_landmark
-from surgiplan_desktop.planning.graph import landmarks_key, measures_key
 
 
 def _add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -46,9 +46,10 @@ def _run(arguments: argparse.Namespace, console: Console) -> Outcome:
             raise UsageError("no_such_leg", file=arguments.case, side=side.value, known=known)
         check_landmark_point(session, side, arguments.landmark, point, progress=console)
         session.apply(f"landmark {arguments.landmark}", lambda case: place_landmark(case, side, arguments.landmark, point))
-        landmarks, measures = session.require(landmarks_key(side), measures_key(side), progress=console)
-        data = {"legs": [leg_data(landmarks, measures, console.texts)], "files": [str(arguments.case.resolve())]}
-        lines = tuple(leg_lines(landmarks, measures, console.texts))
+        leg = measure_side(session, side, progress=console)
+        shown = (leg.landmarks, leg.measures, console.texts, leg.frames, leg.spreads)
+        data = {"legs": [leg_data(*shown)], "files": [str(arguments.case.resolve())]}
+        lines = tuple(leg_lines(*shown))
     return Outcome(data, lines)
 
 

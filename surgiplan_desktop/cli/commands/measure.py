@@ -6,11 +6,22 @@ import argparse
 
 from surgiplan_desktop.app.describe_measures import leg_data, leg_lines
 from surgiplan_desktop.app.describe_quality import quality_data, quality_lines
+from surgiplan_desktop.app.measure_side import measure_side
 from surgiplan_desktop.base.errors import InputDataError
 from surgiplan_desktop.cli.command import Command, Outcome
 from surgiplan_desktop.cli.console import Console
 from surgiplan_desktop.cli.session import add_case_argument, open_for_command
-from surgiplan_desktop.planning.graph import landmarks_key, leg_quality_key, measures_key, scan_quality_key
+from surgiplan_desktop.planning.graph import leg_quality_key, scan_quality_key
+
+
+def _add_arguments(parser: argparse.ArgumentParser) -> None:
+    add_case_argument(parser)
+    parser.add_argument(
+        "--frames",
+        choices=["planning", "isb"],
+        default="planning",
+        help="bone frames that the planes are taken from; plans always use the planning variant (default)",
+    )
 
 
 def _run(arguments: argparse.Namespace, console: Console) -> Outcome:
@@ -20,9 +31,10 @@ def _run(arguments: argparse.Namespace, console: Console) -> Outcome:
         if not session.case.sides:
             raise InputDataError("no_bones_to_measure", file=arguments.case)
         for side in session.case.sides:
-            landmarks, measures = session.require(landmarks_key(side), measures_key(side), progress=console)
-            data = leg_data(landmarks, measures, console.texts)
-            lines.extend(leg_lines(landmarks, measures, console.texts))
+            leg = measure_side(session, side, variant=arguments.frames, progress=console)
+            shown = (leg.landmarks, leg.measures, console.texts, leg.frames, leg.spreads)
+            data = leg_data(*shown)
+            lines.extend(leg_lines(*shown))
             data["scan_quality"] = None
             if leg_quality_key(side) in session.keys:
                 quality = session.require(leg_quality_key(side), progress=console)[0]
@@ -35,8 +47,8 @@ def _run(arguments: argparse.Namespace, console: Console) -> Outcome:
 
 COMMAND = Command(
     name="measure",
-    summary="Landmarks and measures of every leg, each with definition, plane and normal range, or why it cannot be had.",
+    summary="Landmarks and measures of every leg, with definition, plane, uncertainty and normal range, or why not to be had.",
     example="surgiplan measure case.surgiplan --json",
-    add_arguments=add_case_argument,
+    add_arguments=_add_arguments,
     run=_run,
 )
