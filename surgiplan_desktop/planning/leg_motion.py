@@ -15,8 +15,9 @@ from surgiplan_desktop.planning.constructions import CONSTRUCTED
 from surgiplan_desktop.planning.records import LandmarkEstimate, Landmarks
 
 #: Landmarks and constructed points below the knee: they go with the tibia.
-BELOW_KNEE: tuple[LandmarkId, ...] = tuple(
-    name for name, item in (*LANDMARKS.items(), *CONSTRUCTED.items()) if item.bone in (BoneName.TIBIA, BoneName.FIBULA)
+BELOW_KNEE: tuple[LandmarkId, ...] = (
+    *(name for name, item in LANDMARKS.items() if item.bone in (BoneName.TIBIA, BoneName.FIBULA)),
+    *(name for name, point in CONSTRUCTED.items() if point.bone in (BoneName.TIBIA, BoneName.FIBULA)),
 )
 
 
