@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import ndimage
 
 from surgiplan_desktop.base.arrays import AnyArray
 from surgiplan_desktop.segmentation.inference.engine import Float32Array
@@ -16,7 +17,7 @@ from surgiplan_desktop.segmentation.tile_grid import Index3, TileGrid, cut_tile
 def normalised(values: AnyArray, how: Normalisation) -> Float32Array:
     """Return an image (k, j, i) of Hounsfield values as a network sees it, float32.
 
-    An image without spread (standard deviation 0) becomes 0 where the pack normalises by the image.
+    An image without spread becomes 0 where the pack normalises by the image.
     """
     result: Float32Array = values.astype(np.float32)
     if how.clip is not None:
@@ -25,10 +26,17 @@ def normalised(values: AnyArray, how: Normalisation) -> Float32Array:
         result -= np.float32(how.subtract)
         result /= np.float32(how.divide)
         return result
-    mean, spread = result.mean(dtype=np.float64), result.std(dtype=np.float64)
-    result -= np.float32(mean)
+    if how.kind == "range":
+        low, high = float(result.min()), float(result.max())
+        result -= np.float32(low)
+        return result / np.float32(high - low) if high > low else result
+    part = ndimage.binary_fill_holes(values != 0) if how.kind == "nonzero" else np.ones(result.shape, dtype=np.bool_)
+    if not part.any():
+        return result
+    mean, spread = result.mean(dtype=np.float64, where=part), result.std(dtype=np.float64, where=part)
+    np.subtract(result, np.float32(mean), out=result, where=part)
     if spread > 0.0:
-        result /= np.float32(spread)
+        np.divide(result, np.float32(spread), out=result, where=part)
     return result
 
 

@@ -15,12 +15,15 @@ from typing import Final, Literal
 
 from surgiplan_desktop.base.errors import InputDataError, UsageError
 from surgiplan_desktop.segmentation.blending import Blending
+from surgiplan_desktop.segmentation.pack_resampling import Resampling, read_resampling
 from surgiplan_desktop.segmentation.pack_table import Table
 from surgiplan_desktop.segmentation.tile_grid import Index3
 
 #: Schema of model.toml that this program reads.
 PACK_SCHEMA: Final = 1
 MANIFEST: Final = "model.toml"
+#: Shortest voxel edge that a network may want, mm.
+_LEAST_MM: Final = 0.05
 #: Codes of bones whose side is in the label, of those whose side comes from the geometry, and from where the user's own begin.
 RIGHT_CODES: Final = range(1, 8)
 LEFT_CODES: Final = range(101, 107)
@@ -40,10 +43,11 @@ class Normalisation:
     """Hounsfield values to what a network sees.
 
     ``fixed``: clip, subtract, divide. ``image``: clip, then subtract the mean of the image and divide by its standard deviation.
+    ``nonzero``: the same of the part that is not 0, holes in it filled; the rest stays. ``range``: lowest value 0, highest 1.
     ``outside`` is the value, after all this, of voxels outside the image.
     """
 
-    kind: Literal["fixed", "image"]
+    kind: Literal["fixed", "image", "nonzero", "range"]
     clip: tuple[float, float] | None
     subtract: float
     divide: float
@@ -64,7 +68,8 @@ class PackNetwork:
 
     ``spacing_mm`` is the voxel edge and ``tile`` the size in voxels along (k, j, i); ``axes`` is what these grow towards, such as
     ``SPL`` (superior, posterior, left). ``guide`` names an earlier network whose labels come as further input channels, one for
-    each label; empty for none.
+    each label; empty for none. ``resampling`` is None for the program's own way to the network's grid and back; with nnU-Net's a
+    ``spacing_mm`` of 0 along k leaves the slices as they are.
     """
 
     name: str
@@ -75,6 +80,7 @@ class PackNetwork:
     guide: str
     normalisation: Normalisation
     members: tuple[Member, ...]
+    resampling: Resampling | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -230,9 +236,12 @@ def _networks(table: Table) -> tuple[PackNetwork, ...]:
             raise entry.wrong("name", name, "no name twice")
         members = tuple(_member(item) for item in entry.tables("member"))
         k, j, i = (int(size) for size in entry.numbers("tile", 3, 1, 1024))
-        z, y, x = entry.numbers("spacing_mm", 3, 0.05, 50.0)
+        resampling = read_resampling(entry)
+        z, y, x = entry.numbers("spacing_mm", 3, 0.0, 50.0)
+        if min(y, x) < _LEAST_MM or (z < _LEAST_MM and (z > 0.0 or resampling is None or k != 1)):
+            raise entry.wrong("spacing_mm", f"{z:g}, {y:g}, {x:g}", f"{_LEAST_MM:g} mm or more; 0 for k of a 2D nnU-Net alone")
         overlap = entry.number("overlap", 0.0, 0.9)
-        networks.append(PackNetwork(name, (z, y, x), axes, (k, j, i), overlap, guide, _normalisation(entry), members))
+        networks.append(PackNetwork(name, (z, y, x), axes, (k, j, i), overlap, guide, _normalisation(entry), members, resampling))
         entry.finish()
     return tuple(networks)
 
@@ -251,7 +260,10 @@ def _member(table: Table) -> Member:
 
 def _normalisation(network: Table) -> Normalisation:
     table = network.table("normalisation")
-    fixed = table.choice("kind", ("fixed", "image")) == "fixed"
+    kinds: tuple[Literal["fixed", "image", "nonzero", "range"], ...] = ("fixed", "image", "nonzero", "range")
+    word = table.choice("kind", kinds)
+    kind = next(item for item in kinds if item == word)
+    fixed = kind == "fixed"
     clip = None
     if table.has("clip"):
         low, high = table.numbers("clip", 2, -1e6, 1e6)
@@ -262,7 +274,7 @@ def _normalisation(network: Table) -> Normalisation:
     divide = table.number("divide", 1e-6, 1e6) if fixed else 1.0
     outside = table.number("outside", -1e6, 1e6)
     table.finish()
-    return Normalisation("fixed" if fixed else "image", clip, subtract, divide, outside)
+    return Normalisation(kind, clip, subtract, divide, outside)
 
 
 def _blending(table: Table, temperature: float) -> Blending:

@@ -63,7 +63,8 @@ def _starts(size: int, edge: int, overlap: float) -> list[int]:
     if size <= edge:
         return [-((edge - size) // 2)]
     number = int(np.ceil((size - edge) / (edge * (1.0 - overlap)))) + 1
-    return [int(value) for value in np.round(np.linspace(0.0, size - edge, number))]
+    # tiles of few voxels (one slice of a 2D network) would fall on the same start twice
+    return sorted({int(value) for value in np.round(np.linspace(0.0, size - edge, number))})
 
 
 def _inside(start: Index3, tile: Index3) -> tuple[slice, slice, slice]:
