@@ -17,7 +17,7 @@ from surgiplan_desktop.base.errors import InputDataError
 from surgiplan_desktop.base.progress import SILENT, PartOfProgress, Progress
 from surgiplan_desktop.base.spaces import Affine
 from surgiplan_desktop.geometry.slices import bridged, displaced_slices
-from surgiplan_desktop.model.anatomy import Side
+from surgiplan_desktop.model.anatomy import BoneId, Side, label_code
 from surgiplan_desktop.model.images import LabelMap, UncertaintyMap, Volume
 from surgiplan_desktop.model.study import Finding
 from surgiplan_desktop.segmentation.bones import FoundBone, displaced
@@ -28,12 +28,15 @@ from surgiplan_desktop.segmentation.leg_networks import (
     BlockAnswer,
     PackBones,
     answer_block,
+    answer_of_classes,
     networks_needed,
     pack_bones,
     plan_block,
 )
+from surgiplan_desktop.segmentation.likeness import OTHER_BONE, scan_likeness
 from surgiplan_desktop.segmentation.model_bones import BonesOfScan, bones_of_answers
 from surgiplan_desktop.segmentation.named_pieces import HALF
+from surgiplan_desktop.segmentation.nnunet_pass import classes_of_scan, uses_nnunet
 from surgiplan_desktop.segmentation.pack_check import verify_pack
 from surgiplan_desktop.segmentation.packs import ModelPack
 from surgiplan_desktop.segmentation.tiles import Network
@@ -62,7 +65,7 @@ class ModelLabelling:
     labels, bones, findings
         As :class:`surgiplan_desktop.segmentation.bones.BoneLabelling`: label maps on the grids of the volumes, in their order.
     uncertainty
-        One map a block on the network's grid; empty where it was not asked for.
+        One map a block on the network's grid; empty where it was not asked for, or the pack has no way to tell it.
     running
         What really ran each network, in the order of the pack; empty where the networks did not tell.
     seconds, needs
@@ -78,12 +81,7 @@ class ModelLabelling:
     running: tuple[Running, ...]
     seconds: float
     needs: ModelNeeds
-    likeness: float | None
-
-    @property
-    def entropy(self) -> tuple[UncertaintyMap, ...]:
-        """Same as ``uncertainty``: each holds entropy and disagreement."""
-        return self.uncertainty
+    likeness: float
 
 
 def model_needs(
@@ -171,6 +169,8 @@ def find_bones_with_model(
     if not found.bones:
         pieces = sum(int((item.answer.chance >= HALF).any()) for item in answers)
         raise InputDataError("no_bone_named" if pieces else "no_bone_by_model", pieces=pieces, model=pack.name)
+    likeness, odd = _likeness(answers, bones)
+    findings += odd
     told = [runner for members in runners.values() for runner in members if isinstance(runner, Runner)]
     findings += [item for runner in told for item in runner.findings]
     progress.step(1.0, 1.0, "labelling_bones")
@@ -178,11 +178,11 @@ def find_bones_with_model(
         found.labels,
         found.bones,
         tuple(dict.fromkeys(findings)),
-        tuple(_uncertainty(item) for item in answers) if uncertainty else (),
+        tuple(_uncertainty(item) for item in answers if item.answer.entropy is not None),
         tuple(runner.running for runner in told),
         round(time.monotonic() - started, 1),
         needs,
-        None,
+        likeness,
     )
 
 
@@ -210,9 +210,7 @@ def _found(volumes: Sequence[Volume], way: _Way, proximal: int, progress: Progre
     answers = []
     for number, volume in enumerate(volumes):
         part = PartOfProgress(progress, 0.8 * number / len(volumes), 0.8 * (number + 1) / len(volumes))
-        answers.append(
-            answer_block(volume, way.pack, way.runners, uncertainty=way.uncertainty, limit_bytes=way.limit_bytes, progress=part)
-        )
+        answers.append(_answered(volume, way, part))
     part = PartOfProgress(progress, 0.8, 1.0)
     by_hounsfield = way.pack.modality == "CT"
     found = bones_of_answers(
@@ -221,8 +219,33 @@ def _found(volumes: Sequence[Volume], way: _Way, proximal: int, progress: Progre
     return answers, found
 
 
+def _answered(volume: Volume, way: _Way, progress: Progress) -> BlockAnswer:
+    limit = way.limit_bytes
+    if uses_nnunet(way.pack):
+        classes = classes_of_scan(volume, way.pack, way.runners, limit_bytes=limit, progress=progress)
+        return answer_of_classes(volume, classes, way.bones)
+    return answer_block(volume, way.pack, way.runners, uncertainty=way.uncertainty, limit_bytes=limit, progress=progress)
+
+
+def _likeness(answers: Sequence[BlockAnswer], bones: PackBones) -> tuple[float, list[Finding]]:
+    """The least likeness of all blocks: one block of another kind makes the whole doubtful."""
+    codes = np.zeros(256, dtype=np.uint8)
+    for channel in bones.channels:
+        name = bones.names.get(channel)
+        codes[channel] = OTHER_BONE if name is None else label_code(BoneId(Side.RIGHT, name))
+    scores: list[float] = []
+    findings: list[Finding] = []
+    for item in answers:
+        said = item.answer
+        best = codes[np.where(said.chance >= HALF, said.best, 0)]
+        found = scan_likeness(item.hu, best, said.chance, said.entropy, step_mm=float(item.grid.spacing_mm.max()))
+        scores.append(found.score)
+        findings += found.findings
+    return min(scores), findings
+
+
 def _uncertainty(item: BlockAnswer) -> UncertaintyMap:
     said = item.answer
     if said.entropy is None or said.disagreement is None:
-        raise AssertionError("uncertainty was asked for")
+        raise AssertionError("passes for uncertainty ran")
     return UncertaintyMap(said.entropy, said.disagreement, said.chance, item.grid.affine)

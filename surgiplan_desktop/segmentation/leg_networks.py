@@ -17,7 +17,15 @@ from surgiplan_desktop.model.anatomy import BoneName, bone_of_label
 from surgiplan_desktop.model.images import Volume
 from surgiplan_desktop.segmentation.blending import label_volume
 from surgiplan_desktop.segmentation.class_maps import BoneAnswer, bone_answer
-from surgiplan_desktop.segmentation.network_grid import Float32Image, NetworkGrid, carried_over, network_grid, seen_by_network
+from surgiplan_desktop.segmentation.network_grid import (
+    Float32Image,
+    NetworkGrid,
+    carried_over,
+    network_grid,
+    own_grid,
+    seen_by_network,
+    turned_to_grid,
+)
 from surgiplan_desktop.segmentation.network_input import normalised, tile_reader
 from surgiplan_desktop.segmentation.pack_check import network_bytes
 from surgiplan_desktop.segmentation.packs import LEFT_CODES, Member, ModelPack, PackNetwork
@@ -111,7 +119,9 @@ def plan_block(volume: Volume, pack: ModelPack, *, uncertainty: bool, limit_byte
     """
     tiles, peak, held = 0, 0, 0
     for network in networks_needed(pack):
-        grid = network_grid(volume, network.axes, network.spacing_mm)
+        # a network of single slices has no spacing along them
+        spacing = [step or float(volume.spacing_kji_mm.max()) for step in network.spacing_mm]
+        grid = network_grid(volume, network.axes, spacing)
         everywhere = plan_tiles(grid.shape, network.tile, overlap=network.overlap)
         plan = _memory_plan(pack, network, everywhere, uncertainty, limit_bytes)
         voxels = int(np.prod(grid.shape))
@@ -171,6 +181,14 @@ def answer_block(
             return BlockAnswer(grid, hu, answer)
         guide = (_legs_only(label_volume(blocks, tiles, pack.classes, blending).classes, grid, bones), grid)
     raise AssertionError("a pack has at least one network")
+
+
+def answer_of_classes(volume: Volume, classes: NDArray[np.uint8], bones: PackBones) -> BlockAnswer:
+    """Return the answer of networks that gave nothing but the class of each voxel of the scan."""
+    grid = own_grid(volume, "SPL")
+    turned = turned_to_grid(classes, grid)
+    chance = np.where(np.isin(turned, bones.channels), 255, 0).astype(np.uint8)
+    return BlockAnswer(grid, seen_by_network(volume, grid, outside=AIR_HU), BoneAnswer(turned, chance))
 
 
 def _memory_plan(

@@ -112,12 +112,13 @@ def bones_of_answers(
     for number, (volume, block, owner) in enumerate(zip(volumes, blocks, owners, strict=True)):
         part = PartOfProgress(progress, 0.35 + 0.6 * number / len(blocks), 0.35 + 0.6 * (number + 1) / len(blocks))
         maps.append(label_map(volume, block.said, block.codes, owner, by_hounsfield=by_hounsfield, progress=part))
+    boxes = [ndimage.find_objects(item.array) for item in maps]
     found_chains.sort(key=lambda item: label_code(item[0]))
     result = []
     for bone, chain in found_chains:
         item = found_bone(bone, chain, maps)
-        told = (*item.findings, *of_bone[bone], *piece_findings(bone, maps, volumes))
-        result.append(FoundBone(item.id, item.label, item.volume_mm3, item.touches_edge, told))
+        every = (*item.findings, *of_bone[bone], *piece_findings(bone, maps, boxes))
+        result.append(FoundBone(item.id, item.label, item.volume_mm3, item.touches_edge, every))
     progress.step(1.0, 1.0, "labelling_bones")
     return BonesOfScan(tuple(maps), tuple(result), tuple(notes), turned)
 

@@ -173,7 +173,7 @@ def _one_leg(chains: Sequence[Chain], names: Sequence[BoneName | None], members:
                 first = chain_of((*first.pieces, *chains[number].pieces))
                 used.add(number)
         taken |= used
-        if name in _LONG and first.length < LEAST_SEEN_MM and first.cut:
+        if name in (BoneName.FEMUR, BoneName.TIBIA) and first.length < LEAST_SEEN_MM and first.cut:
             short[name] = first.length
             continue
         bones[name] = first

@@ -73,8 +73,7 @@ class NetworkGrid:
     def places(self, axis: int, low: int = 0, high: int | None = None) -> FloatArray:
         """Where the block's voxels ``low`` to ``high`` along the network's ``axis`` lie on the network's grid, in its voxels."""
         end = self.source[self.axes[axis]] if high is None else high
-        result: FloatArray = (np.arange(low, end) - self.firsts[axis]) / self.steps[axis]
-        return result
+        return np.asarray((np.arange(low, end) - self.firsts[axis]) / self.steps[axis], dtype=np.float64)
 
 
 def network_grid(volume: Volume, axes: str, spacing_mm: Sequence[float]) -> NetworkGrid:
@@ -122,6 +121,18 @@ def network_grid(volume: Volume, axes: str, spacing_mm: Sequence[float]) -> Netw
 def _triple(values: Sequence[float]) -> tuple[float, float, float]:
     k, j, i = values
     return k, j, i
+
+
+def own_grid(volume: Volume, axes: str) -> NetworkGrid:
+    """Return a block's own voxels, with their axes turned to the directions named by ``axes``."""
+    order = network_grid(volume, axes, (1.0, 1.0, 1.0)).axes
+    return network_grid(volume, axes, [float(volume.spacing_kji_mm[axis]) for axis in order])
+
+
+def turned_to_grid(array: NDArray[np.uint8], grid: NetworkGrid) -> NDArray[np.uint8]:
+    """Return an array over the block in the order of a grid of :func:`own_grid`."""
+    backwards = tuple(row for row, step in enumerate(grid.steps) if step < 0)
+    return np.ascontiguousarray(np.flip(array.transpose(grid.axes), backwards))
 
 
 def seen_by_network(volume: Volume, grid: NetworkGrid, *, outside: float, progress: Progress = SILENT) -> Float32Image:

@@ -12,7 +12,7 @@ import numpy as np
 from scipy import ndimage
 
 from surgiplan_desktop.model.anatomy import BoneId, BoneName, label_code
-from surgiplan_desktop.model.images import LabelMap, Volume
+from surgiplan_desktop.model.images import LabelMap
 from surgiplan_desktop.model.study import Finding
 from surgiplan_desktop.segmentation.naming import NamedLeg
 from surgiplan_desktop.segmentation.pieces import Chain
@@ -50,24 +50,27 @@ def missing_findings(side: str, leg: NamedLeg) -> list[Finding]:
     lacking = []
     if tibia is not None and BoneName.FIBULA not in leg.bones and BoneName.FIBULA not in leg.too_short and tibia.length > 80.0:
         lacking.append(BoneName.FIBULA)
-    knee = tibia is not None and femur is not None and not (tibia.high_cut or femur.low_cut)
-    if knee and BoneName.PATELLA not in leg.bones and min(tibia.length, femur.length) > _KNEE_SEEN_MM:
-        lacking.append(BoneName.PATELLA)
+    if tibia is not None and femur is not None and not (tibia.high_cut or femur.low_cut):
+        seen = min(tibia.length, femur.length) > _KNEE_SEEN_MM
+        lacking += [BoneName.PATELLA] if seen and BoneName.PATELLA not in leg.bones else []
     if BoneName.FIBULA in leg.bones and tibia is None and BoneName.TIBIA not in leg.too_short:
         lacking.append(BoneName.TIBIA)
     return [Finding("bone_not_found", "warn", (("bone", f"{side} {name}"),)) for name in lacking]
 
 
-def piece_findings(bone: BoneId, maps: Sequence[LabelMap], volumes: Sequence[Volume]) -> list[Finding]:
-    """Tell a bone whose labels are in several pieces within a block, or have hollows: a hole in a bone is no bone."""
+def piece_findings(bone: BoneId, maps: Sequence[LabelMap], boxes: Sequence[Sequence[tuple[slice, ...] | None]]) -> list[Finding]:
+    """Tell a bone whose labels are in several pieces within a block, or have hollows.
+
+    ``boxes`` are those of each code in each label map (``scipy.ndimage.find_objects``).
+    """
     code = label_code(bone)
     pieces, hollow = 0, 0.0
-    for labels, volume in zip(maps, volumes, strict=True):
-        found = ndimage.find_objects((labels.array == code).astype(np.uint8))
-        if not found:
+    for labels, found in zip(maps, boxes, strict=True):
+        box = found[code - 1] if code <= len(found) else None
+        if box is None:
             continue
-        own = labels.array[found[0]] == code
-        voxel = float(np.prod(volume.spacing_kji_mm))
+        own = labels.array[box] == code
+        voxel = float(np.prod(labels.affine.spacing))
         marks, count = ndimage.label(own, structure=np.ones((3, 3, 3)))
         sizes = np.bincount(marks.ravel(), minlength=count + 1)[1:] * voxel
         pieces = max(pieces, int((sizes >= _SECOND_PIECE_MM3).sum()))
