@@ -117,6 +117,11 @@ class Session:
         return self._history.modified
 
     @property
+    def interacting(self) -> bool:
+        """Whether an interaction is open: heavy results wait for its end."""
+        return self._interaction is not None
+
+    @property
     def can_undo(self) -> bool:
         """Whether there is something to undo."""
         return self._interaction is None and self._history.undo_label is not None

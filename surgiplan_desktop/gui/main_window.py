@@ -76,8 +76,13 @@ class MainWindow(QMainWindow):
         self.rail.go.connect(self.go)
         bridge.session_replaced.connect(self._renew)
         bridge.case_changed.connect(self._on_case)
-        bridge.results_changed.connect(self.refresh_frame)
+        self._frame_late = QTimer(self)  # case and results change together: one refresh for both
+        self._frame_late.setSingleShot(True)
+        self._frame_late.setInterval(0)
+        self._frame_late.timeout.connect(self.refresh_frame)
+        bridge.results_changed.connect(self._frame_late.start)
         bridge.view_changed.connect(self._on_view)
+        self.stage.looking_changed.connect(self.refresh_frame)
         self._renew()
 
     @property
@@ -138,6 +143,8 @@ class MainWindow(QMainWindow):
         if self.stage.tool.mode:
             self.stage.tool.cancel()
             self.stage.handles_changed.emit()
+        elif self.stage.looking.landmark:
+            self.stage.look_for(landmark="", fit="")
         else:
             self.status.cancel_jobs()
 
@@ -197,7 +204,7 @@ class MainWindow(QMainWindow):
         recent.setToolTipsVisible(True)
         recent.aboutToShow.connect(lambda: self.documents.fill_recent(recent))
         menu.addSeparator()
-        for name in ("four_views", "fit", "crosshair", "contours", "look"):
+        for name in ("four_views", "fit", "crosshair", "contours", "heat", "look"):
             menu.addAction(self.actions_by_id[name])
         fill_help(menu.addMenu(self.bridge.word("help_menu")), self)
         menu.addAction(self.actions_by_id["quit"])
@@ -220,7 +227,7 @@ class MainWindow(QMainWindow):
 
     def _on_case(self) -> None:
         self.bridge.session.want(wanted_keys(self.bridge), "window")
-        self.refresh_frame()
+        self._frame_late.start()
 
     def _on_view(self, names: frozenset[str]) -> None:
         if "step" in names:

@@ -13,16 +13,20 @@ from surgiplan_desktop.gui.bridge import Bridge
 from surgiplan_desktop.model.anatomy import Side
 from surgiplan_desktop.model.steps import GuideStep, ImplantStep, OsteotomyStep
 from surgiplan_desktop.model.study import Finding
+from surgiplan_desktop.planning.film_graph import deformity_key, film_comparison_key, standing_key
 from surgiplan_desktop.planning.graph import (
     bone_key,
     guide_key,
     implant_key,
     landmarks_key,
     leg_quality_key,
+    measure_spread_key,
     measures_key,
     osteotomy_key,
     pieces_key,
     scan_quality_key,
+    surface_sd_key,
+    uncertainty_key,
     wedge_key,
 )
 from surgiplan_desktop.planning.records import Landmarks
@@ -70,9 +74,13 @@ def implants_of(bridge: Bridge) -> tuple[ImplantStep, ...]:
 def wanted_keys(bridge: Bridge) -> set[Key]:
     """Return the results that the window keeps current: bones of all, plan and measures of the side worked on."""
     case, side = bridge.case, bridge.side
-    wanted = {scan_quality_key(), *(bone_key(bone) for bone in case.bones)}
+    wanted = {scan_quality_key(), *(bone_key(bone) for bone in case.bones), *(surface_sd_key(bone) for bone in case.bones)}
+    if case.study is not None:
+        wanted |= {uncertainty_key(number) for number in range(len(case.study.blocks))}
+    for leg in Side:
+        wanted |= {standing_key(leg), deformity_key(leg), *(film_comparison_key(film.id, leg) for film in case.films)}
     if side is not None:
-        wanted |= {landmarks_key(side), measures_key(side), leg_quality_key(side)}
+        wanted |= {landmarks_key(side), measures_key(side), measure_spread_key(side), leg_quality_key(side)}
         for step in case.steps:
             if step.side is not side:
                 continue

@@ -28,6 +28,7 @@ _BONES: Final = {
     "piece/moved": "#b9e0f5",
     "danger": "#ff5d52",
     "pin": "#d9dee5",
+    "fit": "#ff7ae0",
 }
 _DARK: Final = {
     "surface/0": "#12151a",

@@ -67,7 +67,7 @@ class WindowMap(QObject):
     def _handles(self) -> dict[str, list[int]]:
         views = self._window.views
         found: dict[str, list[int]] = {}
-        for name, view in (*views.slices.items(), ("3d", views.volume)):
+        for name, view in (*views.slices.items(), ("film", views.film), ("3d", views.volume)):
             handles = view.handles_shown()
             if not view.isVisible() or not handles:
                 continue

@@ -16,8 +16,10 @@ from surgiplan_desktop.planning.records import Landmarks, LegFrames
 
 #: Drawn when no measure is chosen: what the correction is decided by.
 ALWAYS: Final = ("hka_deviation", "mldfa", "mpta", "jlca", "wbl")
-_ARC_POINTS: Final = 25
+_ARC_POINTS: Final = 13
 _SHORTEST_SINE: Final = 0.02
+#: Words at the knee stand so far from its middle (mm): beside the bone.
+_BESIDE_MM: Final = 56.0
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -121,8 +123,13 @@ def _beyond(corner: FloatArray, start: FloatArray, end: FloatArray, radius: floa
     return place
 
 
-def _angle(axis: tuple[str, str], line: tuple[str, str], radius: float, role: str) -> Callable[[str, _Flat], MeasureMark]:
-    """Return the maker of an angle between an axis (from, towards) and a joint line (from, towards the side of the angle)."""
+def _angle(
+    axis: tuple[str, str], line: tuple[str, str], radius: float, role: str, aside: float = _BESIDE_MM
+) -> Callable[[str, _Flat], MeasureMark]:
+    """Return the maker of an angle between an axis (from, towards) and a joint line (from, towards the side of the angle).
+
+    The words stand ``aside`` mm beside the corner, where they do not cover the bone.
+    """
 
     def make(measure: str, flat: _Flat) -> MeasureMark:
         along, across = flat(axis[1]) - flat(axis[0]), flat(line[1]) - flat(line[0])
@@ -130,8 +137,10 @@ def _angle(axis: tuple[str, str], line: tuple[str, str], radius: float, role: st
         arc = _arc(corner, across, along, radius)
         reach = corner + across / max(float(np.linalg.norm(across)), 1e-9) * radius
         lines = (flat.lps(arc, axis[0]), flat.lps(np.array([corner, reach]), axis[0]))
-        anchor = flat.lps(_beyond(corner, across, along, radius + 6.0), axis[0])
-        return MeasureMark(measure, lines, (False, True), anchor, role)
+        outward = np.array([np.sign(across[0]) * aside, 0.0])
+        anchor = corner + outward if aside else _beyond(corner, across, along, radius + 6.0)
+        anchor = anchor + np.array([0.0, np.sign(along[1]) * 14.0])
+        return MeasureMark(measure, lines, (False, True), flat.lps(anchor, axis[0]), role)
 
     return make
 
@@ -155,8 +164,9 @@ def _joint_opening(measure: str, flat: _Flat) -> MeasureMark:
     tibia = flat("lateral_plateau_centre") - flat("medial_plateau_centre")
     opens = 1.0 if femur[0] * tibia[1] - femur[1] * tibia[0] < 0.0 else -1.0
     edge = flat("lateral_distal_condyle" if opens > 0.0 else "medial_distal_condyle")
-    anchor = flat.lps(edge + np.array([opens * 26.0, 0.0]), "femoral_knee_centre")
-    return MeasureMark(measure, (), (), anchor, "text/primary")
+    place = flat("femoral_knee_centre") + np.array([opens * _BESIDE_MM, -8.0])
+    lead = flat.lps(np.array([edge, place]), "femoral_knee_centre")
+    return MeasureMark(measure, (lead,), (True,), lead[1], "text/primary")
 
 
 def _crossing(measure: str, flat: _Flat) -> MeasureMark:
@@ -166,10 +176,9 @@ def _crossing(measure: str, flat: _Flat) -> MeasureMark:
     place = _meeting(medial, line, hip, ankle - hip)
     normal = np.array([-line[1], line[0]]) / max(float(np.linalg.norm(line)), 1e-9)
     tick = np.array([place - 7.0 * normal, place + 7.0 * normal])
-    aside = place - 16.0 * normal - np.array([8.0, 0.0])
-    return MeasureMark(
-        measure, (flat.lps(tick, "tibial_knee_centre"),), (False,), flat.lps(aside, "tibial_knee_centre"), "accent"
-    )
+    aside = (medial + flat("lateral_plateau_edge")) / 2.0 + np.array([_BESIDE_MM, -26.0])
+    lines = (flat.lps(tick, "tibial_knee_centre"), flat.lps(np.array([place, aside]), "tibial_knee_centre"))
+    return MeasureMark(measure, lines, (False, True), lines[1][1], "accent")
 
 
 def _distance(measure: str, flat: _Flat) -> MeasureMark:
@@ -206,10 +215,10 @@ _MAKERS: Final[Mapping[str, Callable[[str, _Flat], MeasureMark]]] = {
     "jlca": _joint_opening,
     "wbl": _crossing,
     "mad": _distance,
-    "lpfa": _angle(("hip_centre", "femoral_knee_centre"), ("hip_centre", "greater_trochanter_tip"), 38.0, "bone/femur"),
-    "ldta": _angle(_TIBIA_UP, ("medial_plafond", "lateral_plafond"), 34.0, "bone/tibia"),
+    "lpfa": _angle(("hip_centre", "femoral_knee_centre"), ("hip_centre", "greater_trochanter_tip"), 38.0, "bone/femur", 0.0),
+    "ldta": _angle(_TIBIA_UP, ("medial_plafond", "lateral_plafond"), 34.0, "bone/tibia", 0.0),
     "aldfa": _angle(_SHAFT_UP, _CONDYLES, 60.0, "bone/femur"),
-    "ama": _angle(_FEMUR_UP, _SHAFT_UP, 150.0, "bone/femur"),
+    "ama": _angle(_FEMUR_UP, _SHAFT_UP, 150.0, "bone/femur", 0.0),
     "neck_shaft_angle": _angle(
         ("femoral_neck_base", "femoral_shaft_distal"), ("femoral_neck_base", "hip_centre"), 30.0, "bone/femur"
     ),

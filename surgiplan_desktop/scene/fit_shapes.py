@@ -28,6 +28,29 @@ def fit_mesh(fit: Fit) -> Mesh:
     return _disc(fit)
 
 
+def fit_rods(fit: Fit) -> FloatArray:
+    """Return the shape as segments (n, 2, 3), mm LPS, that are seen on the bone: great circles, ends and sides, rim."""
+    if isinstance(fit, FitSphere):
+        circle, zero = fit.radius_mm * _circle(), np.zeros((_AROUND, 1))
+        loops = [np.hstack([circle, zero]), np.hstack([zero, circle]), np.hstack([circle[:, :1], zero, circle[:, 1:]])]
+        return np.concatenate([_loop(fit.centre + loop) for loop in loops])
+    if isinstance(fit, FitLine):
+        return np.array([[fit.start, fit.end]])
+    if isinstance(fit, FitPlane):
+        one, two = _across(fit.normal)
+        rim = fit.point + fit.radius_mm * (_circle() @ np.array([one, two]))
+        return np.concatenate([_loop(rim), rim[[0, _AROUND // 2, _AROUND // 4, 3 * _AROUND // 4]].reshape(2, 2, 3)])
+    one, two = _across(fit.direction)
+    ring, half = fit.radius_mm * (_circle() @ np.array([one, two])), fit.half_length_mm * fit.direction
+    rings = [_loop(fit.point + shift * half + ring) for shift in (-1.0, 0.0, 1.0)]
+    sides = np.stack([fit.point - half + ring, fit.point + half + ring], axis=1)[:: _AROUND // 12]
+    return np.concatenate([*rings, sides])
+
+
+def _loop(points: FloatArray) -> FloatArray:
+    return np.stack([points, np.roll(points, -1, axis=0)], axis=1)
+
+
 def fit_axis(fit: Fit) -> FloatArray | None:
     """Return the axis of a cylinder or the line itself, as its two ends (2, 3), mm LPS; None for what has no axis."""
     if isinstance(fit, FitCylinder):

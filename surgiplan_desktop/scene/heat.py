@@ -188,7 +188,7 @@ def _heat_colours() -> NDArray[np.uint8]:
     Ottosson 2020, A perceptual color space for image processing (OKLab).
     """
     share = np.linspace(0.0, 1.0, STEPS)
-    lightness = 0.42 + 0.50 * share
+    lightness = 0.47 + 0.46 * share
     hue = np.radians(262.0 - 157.0 * share)
     chroma = np.interp(share, (0.0, 0.5, 1.0), (0.115, 0.088, 0.165))
     colours = _srgb(lightness, chroma * np.cos(hue), chroma * np.sin(hue))

@@ -261,12 +261,7 @@ class PictureMaker:
             for item in landmarks.items.values()
             if item.point_lps is not None and item.status != "missing"
         )
-        lines = []
-        for name, start, end, role, dashed in _LINES:
-            first, last = landmarks.point(start), landmarks.point(end)
-            if first is not None and last is not None:
-                lines.append(Line(name, np.array([first, last]), role, dashed))
-        return marks, tuple(lines)
+        return marks, leg_lines(landmarks)
 
     @staticmethod
     def _after_lines(results: Results, case: Case, side: Side) -> list[Line]:
@@ -289,6 +284,16 @@ class PictureMaker:
                 ends = np.array([site.start_tibia, site.hinge_tibia])
                 lines.append(Line("proposed_cut", site.frame.to_lps(ends), "text/secondary", dashed=True))
         return lines
+
+
+def leg_lines(landmarks: Landmarks) -> tuple[Line, ...]:
+    """Return axes, joint lines and weight-bearing line of a leg, as far as their points are there."""
+    lines = []
+    for name, start, end, role, dashed in _LINES:
+        first, last = landmarks.point(start), landmarks.point(end)
+        if first is not None and last is not None:
+            lines.append(Line(name, np.array([first, last]), role, dashed))
+    return tuple(lines)
 
 
 def plane_corners(plan: OsteotomyPlan) -> FloatArray:

@@ -107,6 +107,14 @@ class Panel(QWidget):
     def act(self) -> None:
         """Do the next thing."""
 
+    @property
+    def may_accept(self) -> bool:
+        """Whether something is looked at that Enter confirms."""
+        return False
+
+    def accept(self) -> None:
+        """Confirm what is looked at."""
+
     def renew(self) -> None:
         """Another case is open: forget what belonged to the one before."""
         self._late.start()

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from surgiplan_desktop.base.arrays import FloatArray
+from surgiplan_desktop.model.anatomy import BoneId
 
 #: A handle is grabbed within this distance of the pointer (px at 100 %): targets of 12 px and more.
 GRAB_PX = 9.0
@@ -31,6 +32,8 @@ class Handle:
         How it is drawn.
     everywhere
         Drawn on slices however far it is from them (else within 3 mm).
+    on_bone
+        Bone on whose surface it stays while it is dragged (Alt frees it); None: it goes where the pointer goes.
     """
 
     id: str
@@ -40,6 +43,7 @@ class Handle:
     value: str = ""
     shape: Literal["ball", "ring", "diamond"] = "ball"
     everywhere: bool = False
+    on_bone: BoneId | None = None
 
 
 class Tool:
@@ -60,6 +64,11 @@ class Tool:
 
     def release(self, handle: str) -> None:
         """End the drag: one step of the history."""
+
+    @property
+    def places_on(self) -> BoneId | None:
+        """Bone on whose surface the next click places something, or None: where the click is."""
+        return None
 
     def click(self, point_lps: FloatArray) -> bool:
         """Take a click on a view at a point, mm. Return True when the tool used it."""

@@ -15,6 +15,8 @@ from surgiplan_desktop.gui.tools.base import Handle
 from surgiplan_desktop.scene.heat import STEPS, HeatScale, colour_of, ticks
 
 MARGIN = 8.0
+#: From this scale on points are drawn small: a whole leg is in view.
+FAR_MM_PER_PX = 0.6
 _LETTERS = (("R", "L"), ("A", "P"), ("I", "S"))  # towards -x, +x; -y, +y; -z, +z of LPS
 
 
@@ -53,6 +55,10 @@ class Overlay:
     def measure(self, text: str, size: int = SMALL, *, bold: bool = False) -> float:
         """Return the width of words in px."""
         return QFontMetricsF(font(size, bold=bold)).horizontalAdvance(text)
+
+    def inside(self, x: float, width: float) -> float:
+        """Return where words of a width begin, so that they stay in the view."""
+        return max(MARGIN, min(x, self._width - MARGIN - width))
 
     def corner(self, lines: Sequence[tuple[str, str]], *, right: bool, bottom: bool) -> None:
         """Write lines of (words, colour role) in a corner."""
@@ -104,7 +110,7 @@ class Overlay:
         for text in heads:
             self.words(text, right - self.measure(text), y + 11.0)
             y += 15.0
-        y += 6.0
+        y += 10.0
         height = max(height - (y - top), 40.0)
         left = right - bar
         gradient = QLinearGradient(0.0, y + height, 0.0, y)
@@ -161,9 +167,10 @@ class Overlay:
         self._painter.setBrush(self._theme.on_image(role))
         self._painter.drawEllipse(QPointF(x, y), radius, radius)
 
-    def handle(self, handle: Handle, x: float, y: float, *, hot: bool, held: bool) -> None:
-        """Draw a handle, glowing under the pointer, with its name and live value."""
-        painter, size = self._painter, 7.0 if hot or held else 5.5
+    def handle(self, handle: Handle, x: float, y: float, *, hot: bool, held: bool, far: bool = False) -> None:
+        """Draw a handle, glowing under the pointer, with its name and live value; ``far``: small, so that it covers nothing."""
+        small = far and handle.shape == "ball" and not (hot or held)
+        painter, size = self._painter, 7.0 if hot or held else 3.0 if small else 5.5
         colour = self._theme.on_image(handle.role)
         if hot or held:
             painter.setPen(Qt.PenStyle.NoPen)
@@ -183,9 +190,12 @@ class Overlay:
         else:
             painter.drawEllipse(QPointF(x, y), size, size)
         if hot or held:
-            lines = [text for text in (handle.text, handle.value) if text]
+            lines = [text for text in (handle.text, *handle.value.split("\n")) if text]
             widest = max((self.measure(text) for text in lines), default=0.0)
-            left = x + 16.0 if x + 16.0 + widest < self._width else x - 16.0 - widest
+            left = self.inside(x + 16.0 if x + 16.0 + widest < self._width else x - 16.0 - widest, widest)
+            painter.setPen(Qt.PenStyle.NoPen)
+            painter.setBrush(self._theme.on_image("view/halo", 0.72))  # the words of other things stay behind
+            painter.drawRoundedRect(QRectF(left - 5.0, y - 19.0, widest + 10.0, 16.0 * len(lines) + 6.0), 4.0, 4.0)
             for row, text in enumerate(lines):
                 self.words(text, left, y - 4.0 + 16.0 * row, bold=row == 0)
 

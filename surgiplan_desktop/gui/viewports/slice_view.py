@@ -6,16 +6,20 @@ from typing import Final
 
 import numpy as np
 from PySide6.QtCore import QLineF, QPointF, Qt, Signal
-from PySide6.QtGui import QImage, QKeyEvent, QMouseEvent, QPainter, QPaintEvent, QPen, QWheelEvent
+from PySide6.QtGui import QColor, QImage, QKeyEvent, QMouseEvent, QPainter, QPaintEvent, QPen, QWheelEvent
 from PySide6.QtWidgets import QWidget
 
-from surgiplan_desktop.base.arrays import FloatArray
+from surgiplan_desktop.base.arrays import FloatArray, IntArray
 from surgiplan_desktop.base.spaces import Plane
 from surgiplan_desktop.gui.tools.base import GRAB_PX, Handle
+from surgiplan_desktop.gui.viewports.heat_words import draw_legend, heat_words
 from surgiplan_desktop.gui.viewports.overlay import Overlay, handle_at
 from surgiplan_desktop.gui.viewports.slice_frame import ORIENTATIONS, SliceFrame
+from surgiplan_desktop.gui.viewports.snap import snap_in_slice
 from surgiplan_desktop.gui.viewports.stage import Stage
-from surgiplan_desktop.scene.contours import section_segments
+from surgiplan_desktop.model.anatomy import BoneId
+from surgiplan_desktop.scene.contours import section
+from surgiplan_desktop.scene.heat import Shades, colour_of, heat_layer, mean_shade
 from surgiplan_desktop.scene.slices import OUTSIDE, to_grey
 from surgiplan_desktop.scene.wanted import Outline
 
@@ -37,11 +41,14 @@ class SliceView(QWidget):
         self._value_key: tuple[object, ...] = ()
         self._image = QImage()
         self._image_key: tuple[object, ...] = ()
-        self._sections: dict[tuple[int, float], tuple[object, FloatArray]] = {}
+        self._sections: dict[tuple[int, float], tuple[object, FloatArray, IntArray]] = {}
+        self._heat_values: np.ndarray | None = None
+        self._heat_image = QImage()
+        self._heat_key: tuple[object, ...] = ()
         self._press: tuple[str, QPointF, object] | None = None
         self._pointer: QPointF | None = None
         self._hot: Handle | None = None
-        self._space = False
+        self._space = self._dragging = False
         self.setObjectName(f"view_{orientation}")
         self.setAccessibleName(stage.bridge.word(f"view_{orientation}"))
         self.setFocusPolicy(Qt.FocusPolicy.ClickFocus)
@@ -112,6 +119,7 @@ class SliceView(QWidget):
         if not self._frame.fitted:
             self._frame.fit(self._stage.bounds)
         self._draw_grey(painter)
+        self._draw_heat(painter)
         if self._stage.bridge.session.view.contours:
             self._draw_outlines(painter)
         self._draw_lines(overlay)
@@ -142,32 +150,63 @@ class SliceView(QWidget):
             self._image_key = image_key
         painter.drawImage(QPointF(0.0, 0.0), self._image)
 
-    def _section(self, outline: Outline) -> FloatArray:
+    def _draw_heat(self, painter: QPainter) -> None:
+        """Lay the heat map of the voxels over the grey values."""
+        sampler, heat = self._stage.heat_sampler, self._stage.heat
+        if sampler is None or heat is None:
+            self._heat_values, self._heat_key = None, ()
+            return
+        ratio = self.devicePixelRatioF()
+        grid = self._frame.grid(ratio, self.position)
+        key = (id(sampler), grid.width, grid.height, self._frame.mm_per_px, self.position, *self._frame.centre)
+        if key != self._heat_key:
+            self._heat_values = sampler.sample(grid).astype(np.uint8)
+            layer = heat_layer(self._heat_values, heat.voxel_scale)
+            form = QImage.Format.Format_RGBA8888
+            self._heat_image = QImage(layer.tobytes(), grid.width, grid.height, 4 * grid.width, form).copy()
+            self._heat_image.setDevicePixelRatio(ratio)
+            self._heat_key = key
+        painter.drawImage(QPointF(0.0, 0.0), self._heat_image)
+
+    def _section(self, outline: Outline) -> tuple[FloatArray, IntArray]:
+        """Return the segments of a body on this slice, and the triangles that they lie in."""
         key = (id(outline.mesh), self.position)
         kept = self._sections.get(key)
         if kept is None or kept[0] is not outline.mesh:
             if len(self._sections) > 60:
                 self._sections.clear()
             plane = Plane(self._frame.normal * self.position, self._frame.normal)
-            kept = (outline.mesh, section_segments(outline.mesh, plane))
+            kept = (outline.mesh, *section(outline.mesh, plane))
             self._sections[key] = kept
-        return kept[1]
+        return kept[1], kept[2]
 
     def _draw_outlines(self, painter: QPainter) -> None:
         hovered = None
         if self._pointer is not None and self._press is None:
             hovered = self._stage.bone_at(self.to_lps(self._pointer))
         for outline in self._stage.picture.outlines:
-            segments = self._section(outline)
+            segments, faces = self._section(outline)
             if not len(segments):
                 continue
             ends = self.to_screen(segments.reshape(-1, 3)).reshape(-1, 4)
             lines = [QLineF(*row) for row in ends.tolist()]
+            if outline.heated is not None and self._stage.heat_sampler is None:
+                self._draw_heated(painter, lines, mean_shade(outline.heated.shades, outline.mesh.faces[faces]))
+                continue
             strong = hovered is not None and (outline.name, outline.side) == (hovered.bone, hovered.side)
             pen = QPen(self._stage.theme.on_image(outline.role), 2.5 if strong else 1.0 if outline.thin else 1.5)
             pen.setCapStyle(Qt.PenCapStyle.RoundCap)
             painter.setPen(pen)
-            painter.drawLines(lines)
+            painter.drawLines(lines[::2] if outline.dashed else lines)
+
+    @staticmethod
+    def _draw_heated(painter: QPainter, lines: list[QLineF], shades: Shades) -> None:
+        """Draw a contour in the colours of the heat map, all segments of one colour at once."""
+        for shade in np.unique(shades).tolist():
+            pen = QPen(QColor(*colour_of(shade)), 3.0)
+            pen.setCapStyle(Qt.PenCapStyle.RoundCap)
+            painter.setPen(pen)
+            painter.drawLines([lines[number] for number in np.flatnonzero(shades == shade).tolist()])
 
     def _draw_lines(self, overlay: Overlay) -> None:
         if self.orientation.name != "coronal":
@@ -216,6 +255,10 @@ class SliceView(QWidget):
         overlay.corner(bottom, right=False, bottom=True)
         overlay.letters(self._frame.right, self._frame.down)
         overlay.scale_bar(self._frame.mm_per_px)
+        heat = self._stage.heat
+        if heat is not None:
+            scale = heat.surface_scale if self._stage.heat_sampler is None else heat.voxel_scale
+            draw_legend(overlay, self._stage.bridge, heat, scale, self.height())
 
     def _probe(self, at: QPointF) -> str:
         ratio = self.devicePixelRatioF()
@@ -225,7 +268,26 @@ class SliceView(QWidget):
         value = self._values[row, column]
         bone = self._stage.bone_at(self.to_lps(at))
         name = "" if bone is None else self._stage.bridge.word(f"side_{bone.side}") + " " + self._stage.bridge.word(bone.bone)
-        return ("" if value == OUTSIDE else f"{value:.0f} HU  ") + name
+        return ("" if value == OUTSIDE else f"{value:.0f} HU  ") + name + self._heat_probe(at, row, column)
+
+    def _heat_probe(self, at: QPointF, row: int, column: int) -> str:
+        """Say what the heat map says under the pointer: of the voxel, or of the contour within a few px."""
+        heat = self._stage.heat
+        if heat is None:
+            return ""
+        if self._heat_values is not None:
+            share, scale = float(self._heat_values[row, column]) / 255.0, heat.voxel_scale
+            return "" if share < scale.seen_from else f"  {heat_words(self._stage.bridge, heat, share, scale)}"
+        for outline in self._stage.picture.outlines:
+            segments, faces = self._section(outline)
+            if outline.heated is None or not len(segments):
+                continue
+            middle = self.to_screen(segments.mean(axis=1)) - np.array([at.x(), at.y()])
+            nearest = int(np.argmin(np.einsum("ij,ij->i", middle, middle)))
+            if float(np.hypot(*middle[nearest])) <= GRAB_PX:
+                value = float(outline.heated.values[outline.mesh.faces[faces[nearest]]].mean())
+                return f"  {heat_words(self._stage.bridge, heat, value, heat.surface_scale)}"
+        return ""
 
     # Pointer and keys ------------------------------------------------------------------------------------------------------
 
@@ -241,7 +303,7 @@ class SliceView(QWidget):
             if handle is not None:
                 self._press = ("handle", at, handle)
                 self._stage.tool.press(handle.id)
-            elif not self._stage.tool.click(self.to_lps(at)):
+            elif not self._stage.tool.click(self._snapped(self.to_lps(at), self._stage.tool.places_on)):
                 self._press = ("cross", at, None)
                 self._stage.look_at(self.to_lps(at))
 
@@ -263,11 +325,24 @@ class SliceView(QWidget):
             self.update()
         elif kind == "cross":
             self._stage.look_at(self.to_lps(at))
-        elif isinstance(what, Handle):
-            self._stage.tool.drag(what.id, what.point_lps + self._frame.shift(delta.x(), delta.y()))
+        elif isinstance(what, Handle) and (self._dragging or delta.manhattanLength() > 3.0):
+            self._dragging = True
+            free = bool(event.modifiers() & Qt.KeyboardModifier.AltModifier)
+            point = what.point_lps + self._frame.shift(delta.x(), delta.y())
+            self._stage.tool.drag(what.id, self._snapped(point, None if free else what.on_bone))
+
+    def _snapped(self, point_lps: FloatArray, bone: BoneId | None) -> FloatArray:
+        """Return a point on the contour of a bone in this slice; without a bone the point itself."""
+        if bone is None:
+            return point_lps
+        point = point_lps.copy()
+        point[self.orientation.axis] = self.position
+        shown = (outline for outline in self._stage.picture.outlines if (outline.name, outline.side) == (bone.bone, bone.side))
+        return snap_in_slice((self._section(outline)[0] for outline in shown), point, self._frame.mm_per_px)
 
     def mouseReleaseEvent(self, event: QMouseEvent) -> None:
         press, self._press = self._press, None
+        self._dragging = False
         if press is not None and isinstance(press[2], Handle):
             self._stage.tool.release(press[2].id)
         self.setCursor(self._cursor())

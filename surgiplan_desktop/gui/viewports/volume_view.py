@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 import numpy as np
-from PySide6.QtCore import QPointF, Qt, Signal
+from PySide6.QtCore import QPointF, Qt, QTimer, Signal
 from PySide6.QtGui import QKeyEvent, QMouseEvent, QPainter, QPen, QPolygonF, QWheelEvent
 from PySide6.QtWidgets import QWidget
 
@@ -13,14 +13,22 @@ from surgiplan_desktop.base.arrays import FloatArray
 from surgiplan_desktop.base.spaces import Plane
 from surgiplan_desktop.gui.theme import SMALL, font
 from surgiplan_desktop.gui.tools.base import GRAB_PX, Handle
-from surgiplan_desktop.gui.viewports.overlay import Overlay, direction_letter, handle_at
+from surgiplan_desktop.gui.viewports.heat_words import draw_legend, heat_words
+from surgiplan_desktop.gui.viewports.measure_marks import draw_marks, measure_value
+from surgiplan_desktop.gui.viewports.overlay import FAR_MM_PER_PX, Overlay, direction_letter, handle_at
+from surgiplan_desktop.gui.viewports.snap import snap_along
 from surgiplan_desktop.gui.viewports.stage import Stage
 from surgiplan_desktop.gui.viewports.vtk_widget import VtkWidget
+from surgiplan_desktop.model.anatomy import BoneId
+from surgiplan_desktop.scene.items import Surface
 from surgiplan_desktop.scene.picking import Ray, pick, project, ray_at, view_matrix
 from surgiplan_desktop.scene.sync import SceneSync
 
 #: Where the eye is for each standard view: azimuth from anterior towards the patient's left, elevation (deg).
 STANDARD_VIEWS: Final = {"A": (0, 0), "P": (180, 0), "L": (90, 0), "R": (-90, 0), "S": (0, 89), "I": (0, -89)}
+
+#: A pointer that has not moved for this long is told what the heat map says there (ms).
+_REST_MS: Final = 80
 
 
 class VolumeView(VtkWidget):
@@ -40,6 +48,12 @@ class VolumeView(VtkWidget):
         self._moved = False
         self._space = False
         self._auto = True  # fits what appears, until the user takes the camera
+        self._rests: QPointF | None = None  # where the pointer is, for the heat map
+        self._felt: tuple[QPointF, float] | None = None
+        self._rest = QTimer(self)
+        self._rest.setSingleShot(True)
+        self._rest.setInterval(_REST_MS)
+        self._rest.timeout.connect(self._feel)
         self.setObjectName("view_3d")
         self.setAccessibleName(stage.bridge.word("view_3d"))
         self.setFocusPolicy(Qt.FocusPolicy.ClickFocus)
@@ -140,18 +154,38 @@ class VolumeView(VtkWidget):
             return
         for line in stage.picture.lines:
             overlay.line(self.to_screen(line.points_lps), stage.theme.on_image(line.role), 1.5, dashed=line.dashed)
+        draw_marks(overlay, stage, stage.picture.angles, self.to_screen, lambda measure: measure_value(stage.bridge, measure))
         held = self._press[2] if self._press is not None else None
+        mm_per_px = 2.0 * self._half_height / max(self.height(), 1)
         handles = self.handles_shown()
         if handles:
             screen = self.to_screen(np.array([handle.point_lps for handle in handles]))
             for handle, (x, y) in zip(handles, screen, strict=True):
                 hot = self._hot is not None and self._hot.id == handle.id
-                overlay.handle(handle, x, y, hot=hot, held=isinstance(held, Handle) and held.id == handle.id)
+                is_held = isinstance(held, Handle) and held.id == handle.id
+                overlay.handle(handle, x, y, hot=hot, held=is_held, far=mm_per_px > FAR_MM_PER_PX and not handle.everywhere)
         overlay.corner([(stage.bridge.word("view_3d"), "accent")], right=False, bottom=False)
         overlay.corner(stage.identity(), right=True, bottom=False)
         overlay.letters(right, -up)
-        overlay.scale_bar(2.0 * self._half_height / max(self.height(), 1))
+        overlay.scale_bar(mm_per_px)
         self._paint_cube(painter)
+        heat = stage.heat
+        if heat is not None and heat.surfaces:
+            draw_legend(overlay, stage.bridge, heat, heat.surface_scale, self.height())
+            if self._felt is not None:
+                at, value = self._felt
+                overlay.words(heat_words(stage.bridge, heat, value, heat.surface_scale), at.x() + 14.0, at.y() - 6.0, bold=True)
+
+    def _feel(self) -> None:
+        """Read the heat map where the pointer rests on a bone."""
+        at, self._felt = self._rests, None
+        if at is not None and self._stage.heat is not None and self._press is None:
+            hit = pick(self._stage.picture.items, self.ray(at.x(), at.y()))
+            item = None if hit is None else self._stage.picture.items[hit[0]]
+            if hit is not None and isinstance(item, Surface) and item.heated is not None and item.motion is None:
+                apart = item.mesh.vertices - hit[1]
+                self._felt = (at, float(item.heated.values[int(np.argmin(np.einsum("ij,ij->i", apart, apart)))]))
+        self.update()
 
     def _empty_words(self) -> str:
         case = self._stage.bridge.case
@@ -203,6 +237,12 @@ class VolumeView(VtkWidget):
 
     def mouseMoveEvent(self, event: QMouseEvent) -> None:
         at = event.position()
+        if self._stage.heat is not None:
+            self._rests = at
+            self._rest.start()
+            if self._felt is not None:
+                self._felt = None
+                self.update()
         if self._press is None:
             hot = self._handle_under(at)
             if (hot and hot.id) != (self._hot and self._hot.id):
@@ -225,14 +265,15 @@ class VolumeView(VtkWidget):
             self._half_height = float(np.clip(what * 1.01 ** delta.y(), 2.0, 3000.0))
             self._aim()
         elif isinstance(what, Handle) and self._moved:
-            self._stage.tool.drag(what.id, self._dragged_to(what, at, sight))
+            free = bool(event.modifiers() & Qt.KeyboardModifier.AltModifier)
+            self._stage.tool.drag(what.id, self._dragged_to(what, delta, sight, None if free else what.on_bone))
 
-    def _dragged_to(self, handle: Handle, at: QPointF, sight: FloatArray) -> FloatArray:
-        ray = self.ray(at.x(), at.y())
-        if not handle.everywhere:  # a landmark: on the bone's surface where there is one
-            hit = pick(self._stage.picture.items, ray)
-            if hit is not None:
-                return hit[1]
+    def _dragged_to(self, handle: Handle, delta: QPointF, sight: FloatArray, bone: BoneId | None) -> FloatArray:
+        x, y = self.to_screen(handle.point_lps[None])[0]
+        ray = self.ray(x + delta.x(), y + delta.y())
+        held = None if bone is None else snap_along(self._stage, bone, ray)
+        if held is not None:
+            return held
         point = ray.meets(Plane(handle.point_lps, sight))
         return handle.point_lps if point is None else point
 
@@ -245,8 +286,11 @@ class VolumeView(VtkWidget):
         elif press[0] == "turn" and not self._moved:
             at = event.position()
             hit = pick(self._stage.picture.items, self.ray(at.x(), at.y()))
-            if hit is not None and not self._stage.tool.click(hit[1]):
-                self._stage.look_at(hit[1])
+            bone = self._stage.tool.places_on
+            place = None if bone is None else snap_along(self._stage, bone, self.ray(at.x(), at.y()))
+            place = hit[1] if place is None and hit is not None else place
+            if place is not None and not self._stage.tool.click(place):
+                self._stage.look_at(place)
         self.update()
 
     def mouseDoubleClickEvent(self, event: QMouseEvent) -> None:
@@ -280,6 +324,7 @@ class VolumeView(VtkWidget):
 
     def leaveEvent(self, event: object) -> None:
         self._hot = None
+        self._rests = self._felt = None
         self.update()
 
     def _handle_under(self, at: QPointF) -> Handle | None:

@@ -9,7 +9,7 @@ from PySide6.QtWidgets import QButtonGroup, QToolButton, QVBoxLayout, QWidget
 
 from surgiplan_desktop.gui.bridge import Bridge
 from surgiplan_desktop.gui.icons import icon
-from surgiplan_desktop.gui.steps import STEPS, step_states
+from surgiplan_desktop.gui.steps import STEPS, StepState, step_states
 from surgiplan_desktop.gui.theme import Theme
 from surgiplan_desktop.gui.widgets.layout import label
 
@@ -41,6 +41,7 @@ class StepRail(QWidget):
         layout.setSpacing(4)
         group = QButtonGroup(self)
         self._buttons: dict[str, QToolButton] = {}
+        self._shown: dict[str, tuple[StepState, bool, str]] = {}  # what each button shows: nothing is drawn for nothing
         for number, step in enumerate(STEPS, start=1):
             made = QToolButton()
             made.setObjectName(f"step_{step}")
@@ -70,6 +71,10 @@ class StepRail(QWidget):
         now = self._bridge.session.view.step
         for step, state in step_states(self._bridge).items():
             made = self._buttons[step]
+            shown = (state, step == now, self._theme.look)
+            if self._shown.get(step) == shown and made.isChecked() == (step == now):
+                continue
+            self._shown[step] = shown
             made.setIcon(icon(f"state-{state.glyph}", self._theme, _ROLE[state.glyph]))
             name, how = word(f"step_{step}"), word(f"state_{state.glyph}")
             reason = word(state.reason) if state.reason else ""
