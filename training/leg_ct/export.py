@@ -1,6 +1,6 @@
 """Make the pack leg-ct from checkpoints: ONNX files, manifest, card.
 
-    python training/leg_ct/export.py RUN PACK [--seeds 0] [--version 0.1.0] [--state preliminary]
+    python training/leg_ct/export.py RUN PACK [--shapes SHAPES] [--seeds 0] [--version 0.1.0] [--state preliminary]
 
 Takes the averaged weights of ``RUN/coarse_<seed>.pt`` and ``RUN/fine_<seed>.pt`` (each seed a member) and, where it is there,
 ``RUN/calibration.json`` (calibrate.py). Weights are stored in float16 and computed in float32. The folder PACK is replaced whole.
@@ -21,7 +21,7 @@ from networks import CLASSES, DESIGNS, Design, UNet
 from rendering import AIR_HU, WINDOW_HU
 
 sys.path.append(str(Path(__file__).resolve().parents[1]))
-from pack_writing import write_onnx, write_pack  # noqa: E402 - beside the folder of this file
+from pack_writing import write_onnx, write_pack
 
 _MOST_BYTES = 8 * 1000 * 1000
 #: Names and codes of the classes from channel 1. The last is no bone of the leg: the program drops what bears it.
@@ -34,12 +34,16 @@ POPULATION = (
     "with or without metal in view"
 )
 TRAINING_DATA = (
-    "$legs procedural right legs of this program's phantom (hip bone to talus, with a plain foot), mirrored, scaled, bent, and "
-    "rendered as random CT; no scan of a person"
+    "$drawn procedural right legs of this program's phantom (hip bone to talus, with a plain foot)$real, mirrored, scaled, "
+    "bent, and rendered as random CT; no CT of a person"
+)
+REAL_BONES = (
+    " and $count more with real bones in the place of drawn ones (whole femora: unibas-gravis, Apache-2.0; fibulae and patellae "
+    "of the Visible Human man: Andreassen et al. 2022, doi:10.1038/s41597-022-01905-2, CC BY 4.0)"
 )
 LIMITS = (
-    "not for open growth plates, MR, fractures, tumours, prostheses of the joint itself or feet; trained on synthetic images alone; "
-    "spine, arms and foot are not named"
+    "not for open growth plates, MR, fractures, tumours, prostheses of the joint itself or feet; trained on synthetic images "
+    "alone; spine, arms and foot are not named"
 )
 _CARD = Path(__file__).parent / "pack" / "card.md"
 
@@ -77,7 +81,7 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, nargs="+", default=[0])
     parser.add_argument("--version", default="0.1.0")
     parser.add_argument("--state", default="preliminary")
-    parser.add_argument("--legs", type=int, default=200, help="legs that it was trained on, for the card")
+    parser.add_argument("--shapes", type=Path, help="the shapes that it was trained on, counted for the card")
     options = parser.parse_args()
     partial = options.pack.with_name(f"{options.pack.name}.part")
     shutil.rmtree(partial, ignore_errors=True)
@@ -102,7 +106,7 @@ def main() -> None:
         "licence": LICENCE,
         "intended_use": "bones of the leg in CT, for planning that a surgeon checks; research use only",
         "population": POPULATION,
-        "training_data": Template(TRAINING_DATA).substitute(legs=options.legs),
+        "training_data": told_shapes(options.shapes),
         "limits": LIMITS,
         "modality": "CT",
         "sides": "geometry",
@@ -115,6 +119,14 @@ def main() -> None:
     write_pack(partial, head, LABELS, networks, blending, calibration, card)
     shutil.rmtree(options.pack, ignore_errors=True)
     partial.rename(options.pack)
+
+
+def told_shapes(folder: Path | None) -> str:
+    """Tell how many legs of which kind lie in a folder of shapes."""
+    drawn = len(list(folder.glob("leg_*.npz"))) if folder else 0
+    real = len(list(folder.glob("real_*.npz"))) if folder else 0
+    more = Template(REAL_BONES).substitute(count=real) if real else ""
+    return Template(TRAINING_DATA).substitute(drawn=drawn or "some hundred", real=more)
 
 
 def read_calibration(path: Path) -> dict[str, Any]:

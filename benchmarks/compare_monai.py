@@ -1,0 +1,159 @@
+"""Compare the program's inference with MONAI's sliding_window_inference and PyTorch on the processor: same network, same input.
+
+    python benchmarks/compare_monai.py SCAN PACK [--threads 2] [--only tiles|pipeline]
+
+SCAN is a volume file (NIfTI, NRRD, MetaImage), PACK the folder of the pack leg-ct. Needs an environment with torch, monai, onnx
+and this program. The weights are read out of the pack's ONNX files, so both run the same network.
+
+*tiles*: the fine network over the whole scan, every tile run, MONAI's tile positions and the program's weights in both; seconds
+of OpenVINO and ONNX Runtime in parts of MONAI's, and the share of equal labels. *pipeline*: the program with coarse pass and tiles
+skipped, reading of the scan included, against MONAI with the fine network over the full volume (given the coarse names for free);
+seconds, and Dice of each class against MONAI's labels.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import onnx
+import torch
+from monai.data.utils import dense_patch_slices
+from monai.inferers import sliding_window_inference
+from onnx import numpy_helper
+
+from surgiplan_desktop.imaging.volume_files import read_volume_file
+from surgiplan_desktop.model.images import Volume
+from surgiplan_desktop.segmentation import leg_networks
+from surgiplan_desktop.segmentation.blending import Blending, label_volume
+from surgiplan_desktop.segmentation.inference.choose import Settings, engine_named, engines, open_network, settings_for
+from surgiplan_desktop.segmentation.inference.engine import EngineSession
+from surgiplan_desktop.segmentation.network_grid import Float32Image, carried_over, network_grid, seen_by_network
+from surgiplan_desktop.segmentation.network_input import normalised, tile_reader
+from surgiplan_desktop.segmentation.packs import ModelPack, PackNetwork, read_pack
+from surgiplan_desktop.segmentation.tile_grid import TileGrid, plan_tiles, tile_weights
+from surgiplan_desktop.segmentation.tiles import MemoryPlan, run_tiles
+
+sys.path.append(str(Path(__file__).resolve().parents[1] / "training" / "leg_ct"))
+from networks import DESIGNS, UNet
+
+
+def torch_network(pack: ModelPack, network: PackNetwork) -> UNet:
+    """Return the PyTorch network with the weights of the pack's file."""
+    found = {}
+    for item in onnx.load(pack.path(network.members[0])).graph.initializer:
+        values = numpy_helper.to_array(item)
+        if values.dtype in (np.float16, np.float32):
+            found[item.name.removesuffix("_half")] = torch.from_numpy(values.astype(np.float32))
+    result = UNet(DESIGNS[network.name])
+    result.load_state_dict(found)
+    return result.eval()
+
+
+def fine_input(volume: Volume, pack: ModelPack, settings: Settings) -> tuple[Float32Image, np.ndarray]:
+    """Image as the fine network sees it, and the classes of the coarse network on the same grid."""
+    coarse, fine = pack.networks
+    own = network_grid(volume, coarse.axes, coarse.spacing_mm)
+    image = normalised(seen_by_network(volume, own, outside=-1024.0), coarse.normalisation)
+    grid = plan_tiles(own.shape, coarse.tile, overlap=coarse.overlap)
+    runner = open_network(pack.path(coarse.members[0]), pack.tile_shape(coarse), wish="cpu", settings=settings)
+    read = tile_reader(image, grid, coarse.normalisation.outside)
+    plan = MemoryPlan(grid.shape[1], len(grid.starts), 0)
+    names = label_volume(run_tiles([runner], read, grid, pack.classes, plan, Blending()), grid, pack.classes, Blending()).classes
+    target = network_grid(volume, fine.axes, fine.spacing_mm)
+    seen = normalised(seen_by_network(volume, target, outside=-1024.0), fine.normalisation)
+    return seen, carried_over(names, own, target)
+
+
+def by_monai(
+    network: Callable[[torch.Tensor], torch.Tensor], fine: PackNetwork, image: Float32Image, names: np.ndarray, labels: int
+) -> tuple[np.ndarray, float]:
+    """Labels and seconds of MONAI over all tiles."""
+    channels = [image, *((names == label).astype(np.float32) for label in range(1, labels + 1))]
+    whole = torch.from_numpy(np.stack(channels)[None])
+    weights = torch.from_numpy(tile_weights(fine.tile))
+    start = time.perf_counter()
+    with torch.inference_mode():
+        logits = sliding_window_inference(whole, fine.tile, 1, network, overlap=fine.overlap, mode="gaussian",
+                                          roi_weight_map=weights)  # fmt: skip
+        found = logits[0].argmax(dim=0).numpy()
+    return found, time.perf_counter() - start
+
+
+def by_program(
+    session: EngineSession, pack: ModelPack, fine: PackNetwork, image: Float32Image, names: np.ndarray
+) -> tuple[np.ndarray, float, int]:
+    """Labels, seconds and number of tiles of the program over MONAI's tiles."""
+    interval = [int(edge * (1.0 - fine.overlap)) for edge in fine.tile]
+    parts = dense_patch_slices(image.shape, fine.tile, interval)
+    grid = TileGrid(image.shape, fine.tile, tuple(tuple(int(axis.start) for axis in part) for part in parts))
+    start = time.perf_counter()
+    read = tile_reader(image, grid, fine.normalisation.outside, guide=names, labels=len(pack.labels))
+    plan = MemoryPlan(grid.shape[1], len(grid.starts), 0)
+    blocks = run_tiles([session], read, grid, pack.classes, plan, Blending())
+    found = label_volume(blocks, grid, pack.classes, Blending()).classes
+    return found, time.perf_counter() - start, len(grid.starts)
+
+
+def compare_tiles(volume: Volume, pack: ModelPack, settings: Settings, threads: int) -> None:
+    """Every tile run."""
+    fine = pack.networks[-1]
+    image, names = fine_input(volume, pack, settings)
+    truth, seconds = by_monai(torch_network(pack, fine), fine, image, names, len(pack.labels))
+    print(f"{'x'.join(map(str, image.shape))} voxels; MONAI with PyTorch {torch.__version__}: {seconds:.2f} s", flush=True)
+    for name in ("openvino", "onnxruntime"):
+        path, shape = pack.path(fine.members[0]), pack.tile_shape(fine)
+        session = engine_named(name, engines()).load(path, shape, "cpu", "full", threads)
+        found, own, tiles = by_program(session, pack, fine, image, names)
+        same = 100.0 * np.mean(found == truth)
+        print(f"{name}: {own:.2f} s for {tiles} tiles, {own / seconds:.2f} of MONAI's, same label {same:.4f} %", flush=True)
+
+
+def compare_pipeline(volume: Volume, pack: ModelPack, settings: Settings) -> None:
+    """Coarse pass and tiles skipped against the full volume."""
+    networks = {
+        network.name: [open_network(pack.path(network.members[0]), pack.tile_shape(network), wish="cpu", settings=settings)]
+        for network in pack.networks
+    }
+    start = time.perf_counter()
+    found = leg_networks.answer_block(volume, pack, networks, uncertainty=False)
+    own = time.perf_counter() - start
+    ours = np.where(found.answer.chance >= 128, found.answer.best, 0)
+    image, names = fine_input(volume, pack, settings)
+    network = torch_network(pack, pack.networks[-1])
+
+    def softened(values: torch.Tensor) -> torch.Tensor:
+        return network(values).softmax(dim=1)
+
+    truth, seconds = by_monai(softened, pack.networks[-1], image, names, len(pack.labels))
+    print(f"{'x'.join(map(str, image.shape))} voxels; MONAI {seconds:.1f} s, the program {own:.1f} s: {own / seconds:.3f}")
+    both, either = np.sum((ours > 0) & (truth > 0)), np.sum(ours > 0) + np.sum(truth > 0)
+    print(f"bone against the rest: Dice {2.0 * both / max(either, 1):.5f}")
+    for number, label in enumerate(pack.labels, start=1):
+        mine, other = ours == number, truth == number
+        if other.any() or mine.any():
+            print(f"  {label.name:12} Dice {2.0 * np.sum(mine & other) / (mine.sum() + other.sum()):.5f} ({other.sum()} voxels)")
+
+
+def main() -> None:
+    """Compare one scan."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("scan", type=Path)
+    parser.add_argument("pack", type=Path)
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--only", choices=("tiles", "pipeline"))
+    options = parser.parse_args()
+    torch.set_num_threads(options.threads)
+    volume, pack, settings = read_volume_file(options.scan), read_pack(options.pack), settings_for()
+    if options.only != "pipeline":
+        compare_tiles(volume, pack, settings, options.threads)
+    if options.only != "tiles":
+        compare_pipeline(volume, pack, settings)
+
+
+if __name__ == "__main__":
+    main()
