@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.stats import theilslopes
 
 from surgiplan_desktop.base.arrays import BoolArray, FloatArray
 from surgiplan_desktop.geometry.fit import fit_plane
@@ -15,7 +16,14 @@ from surgiplan_desktop.planning.landmarks.surface import BoneSurface
 #: The plafond of an adult has 700-1200 mm2; less than this is not one.
 _MIN_AREA_MM2 = 200.0
 _ABOVE_MM = 5.0
-_BAND_MM = 4.0
+#: Strip round the frontal section and its lanes, reach to either side, depth, and the part that is joint in any ankle, mm.
+_STRIP_MM = 4.0
+_LANE_MM = 1.6
+_REACH_MM = 30.0
+_DEPTH_MM = 14.0
+_SURE_MM = 9.0
+#: The joint's surface is left where the bone is off its arch by this, mm.
+_LEFT_MM = 0.35
 #: The rim of the patch is taken where this share of it lies beyond, and the plane is fitted to this share of the way to the rim.
 _RIM_QUANTILES = (0.02, 0.98)
 _INNER_SHARE = 0.75
@@ -81,13 +89,48 @@ def find_medial_malleolus(surface: BoneSurface, up: FloatArray) -> FloatArray | 
     return None if tip is None else tip[0]
 
 
-def plafond_ends(plafond: Plafond, lateral: FloatArray, anterior: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """Medial and lateral end (3,) of the articular patch in the frontal section through the ankle centre, on its plane."""
-    offset = plafond.patch - plafond.centre
-    band = np.abs(offset @ anterior) < _BAND_MM
-    across = offset[band if np.count_nonzero(band) >= 10 else slice(None)] @ lateral
+def plafond_ends(
+    surface: BoneSurface, plafond: Plafond, lateral: FloatArray, anterior: FloatArray
+) -> tuple[FloatArray | None, FloatArray | None]:
+    """Medial and lateral end (3,) of the joint's surface in the frontal section through the ankle centre, on the plafond's plane.
+
+    The joint's surface is an arch (a quadratic, found from its middle outward); it ends where the bone leaves the arch: into the
+    malleolus on the medial side, round the edge on the lateral one. None where it reaches no farther than its middle.
+    """
     direction = np.cross(anterior, plafond.normal)
     direction *= np.sign(direction @ lateral) / np.linalg.norm(direction)
-    scale = float(direction @ lateral)
-    medial, lateral_end = (plafond.centre + float(end) / scale * direction for end in np.quantile(across, (0.01, 0.99)))
-    return medial, lateral_end
+    forward = np.cross(plafond.normal, direction)
+    offset = surface.vertices - plafond.centre
+    x, y, z = offset @ direction, offset @ forward, offset @ plafond.normal
+    near = surface.real & (np.abs(y) < _DEPTH_MM) & (np.abs(x) < _REACH_MM) & (np.abs(z) < 8.0)
+    near &= surface.normals @ plafond.normal < -0.5
+    arch = near & (np.hypot(x, y) < _SURE_MM)
+    for _ in range(8):
+        if np.count_nonzero(arch) < 20:
+            return None, None
+        terms, *_ = np.linalg.lstsq(_arch_terms(x[arch], y[arch]), z[arch], rcond=None)
+        on_arch = near & (np.abs(z - _arch_terms(x, y) @ terms) < _LEFT_MM)
+        grown = largest_piece(surface, on_arch)
+        if np.array_equal(grown, arch):
+            break
+        arch = grown
+    strip = np.flatnonzero(arch & (np.abs(y) < _STRIP_MM))
+    ends: list[FloatArray | None] = []
+    for sign in (-1.0, 1.0):
+        end = _end_of(sign * x[strip], y[strip])
+        ends.append(None if end is None else plafond.centre + sign * end * direction)
+    return ends[0], ends[1]
+
+
+def _arch_terms(x: FloatArray, y: FloatArray) -> FloatArray:
+    return np.column_stack([np.ones_like(x), x, y, x * x, x * y, y * y])
+
+
+def _end_of(x: FloatArray, y: FloatArray) -> float | None:
+    """How far the strip reaches at its middle: by a line through the farthest vertices of its lanes, as edges run aslant."""
+    lanes = np.floor((y + _STRIP_MM) / _LANE_MM).astype(np.int64)
+    farthest = np.array([(float(y[lanes == lane].mean()), float(x[lanes == lane].max())) for lane in np.unique(lanes)])
+    if len(farthest) < 3:
+        return None
+    slope = float(np.clip(theilslopes(farthest[:, 1], farthest[:, 0])[0], -1.0, 1.0))
+    return float(np.median(farthest[:, 1] - slope * farthest[:, 0]))

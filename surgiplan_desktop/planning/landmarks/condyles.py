@@ -1,4 +1,4 @@
-"""The distal femur: posterior and distal bitangents, notch and epicondyles (clinical.md A.1)."""
+"""The distal femur: posterior and distal bitangents and the notch (clinical.md A.1)."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ import numpy as np
 
 from surgiplan_desktop.base.arrays import FloatArray
 from surgiplan_desktop.base.spaces import Plane
-from surgiplan_desktop.geometry.fit import fit_sphere
+from surgiplan_desktop.geometry.local_fit import fit_quadric, pass_point
 from surgiplan_desktop.geometry.section import section_segments
-from surgiplan_desktop.planning.landmarks.extremes import bitangent, extreme
+from surgiplan_desktop.planning.landmarks.extremes import bitangent
 from surgiplan_desktop.planning.landmarks.surface import BoneSurface
 
 #: The condyles are looked for in this much of the distal end.
@@ -19,6 +19,9 @@ REGION_MM = 40.0
 _APART_MM = (28.0, 75.0)
 #: Band below the highest section of the notch that counts as its roof.
 _ROOF_MM = 0.6
+#: Half axes of the patch at the notch's edge to which a saddle is fitted (across, front to back), and how far it may lie, mm.
+_PASS_MM = (6.0, 5.0)
+_PASS_REACH_MM = 6.0
 _CONVERGED_RAD = np.radians(0.005)
 
 
@@ -170,41 +173,30 @@ def _notch(surface: BoneSurface, up: FloatArray, lateral: FloatArray, contact: C
     roof = slice(first, last + 1)
     weights = np.maximum(smooth[roof] - smooth[top] + _ROOF_MM, 0.0)
     centre: FloatArray = weights @ points[roof] / weights.sum()
-    return centre + (float(smooth[top]) - float(centre @ up)) * up
+    centre = centre + (float(smooth[top]) - float(centre @ up)) * up
+    return _on_the_pass(cropped, up, lateral, centre)
 
 
-def find_epicondyles(surface: BoneSurface, condyles: Condyles) -> tuple[FloatArray | None, FloatArray | None]:
-    """Most medial and most lateral point along the condylar axis, each None when it is over 20 mm off that axis.
+def _on_the_pass(surface: BoneSurface, up: FloatArray, lateral: FloatArray, start: FloatArray) -> FloatArray:
+    """The saddle of the notch's edge near ``start``: lowest from front to back, highest from side to side.
 
-    The axis joins the centres of the spheres that fit the posterior arcs of the condyles.
+    A roof that runs on level to the front has no saddle: then ``start`` stays.
     """
-    centres = []
-    for contact in (condyles.posterior.medial, condyles.posterior.lateral):
-        near = surface.real & (np.linalg.norm(surface.vertices - contact, axis=1) < 16.0)
-        near &= surface.normals @ condyles.anterior < 0.2
-        if np.count_nonzero(near) < 8:
-            return None, None
-        try:
-            sphere = fit_sphere(surface.vertices[near], surface.areas[near])
-        except ValueError:
-            return None, None
-        # a condyle narrow from side to side fixes the centre badly along the axis: keep it in the plane of the contact
-        along = float((sphere.centre - contact) @ condyles.lateral)
-        centres.append(sphere.centre - along * condyles.lateral)
-    axis = centres[1] - centres[0]
-    axis /= np.linalg.norm(axis)
-    heights = surface.heights(condyles.up)
-    region = surface.real & (heights < heights.min() + 60.0)
-    found: list[FloatArray | None] = []
-    for outward in (-axis, axis):
-        tip = extreme(surface, region, outward)
-        if tip is None:
-            found.append(None)
-            continue
-        offset = tip[0] - centres[0]
-        off_axis = float(np.linalg.norm(offset - (offset @ axis) * axis))
-        found.append(tip[0] if off_axis <= 20.0 else None)
-    return found[0], found[1]
+    facing = surface.real & (surface.normals @ up < -0.3)
+    points, areas = surface.vertices[facing], surface.areas[facing]
+    across = lateral - float(lateral @ up) * up
+    across /= np.linalg.norm(across)
+    place = start
+    for _ in range(4):
+        quadric = fit_quadric(points, areas, place, -up, across, _PASS_MM)
+        found = None if quadric is None else pass_point(quadric, _PASS_MM[0])
+        if found is None or float(np.linalg.norm(found - start)) > _PASS_REACH_MM:
+            return start
+        moved = float(np.linalg.norm(found - place))
+        place = found
+        if moved < 0.02:
+            break
+    return place
 
 
 def width_mm(surface: BoneSurface, up: FloatArray, lateral: FloatArray) -> float:

@@ -9,12 +9,14 @@ import numpy as np
 from surgiplan_desktop.base.arrays import FloatArray
 from surgiplan_desktop.base.progress import SILENT, Progress
 from surgiplan_desktop.geometry.fit import FittedLine
-from surgiplan_desktop.model.anatomy import BoneName, Side
+from surgiplan_desktop.model.anatomy import BoneName, LandmarkId, Side
 from surgiplan_desktop.model.mesh import Bone
 from surgiplan_desktop.model.study import Finding
 from surgiplan_desktop.planning.landmarks import condyles as distal
-from surgiplan_desktop.planning.landmarks.found import Found, add, complete, end_cut, miss, no_finder, not_found
-from surgiplan_desktop.planning.landmarks.hip import Head, find_head, find_neck_base, find_trochanters
+from surgiplan_desktop.planning.landmarks.epicondyles import find_adductor_tubercle, find_axis, find_epicondyles
+from surgiplan_desktop.planning.landmarks.found import Found, add, axis_between, complete, end_cut, miss, not_found
+from surgiplan_desktop.planning.landmarks.groove import find_groove
+from surgiplan_desktop.planning.landmarks.hip import Head, find_head, find_neck_base
 from surgiplan_desktop.planning.landmarks.surface import (
     BoneSurface,
     bone_surface,
@@ -24,7 +26,8 @@ from surgiplan_desktop.planning.landmarks.surface import (
     shaft_levels,
     shaft_line,
 )
-from surgiplan_desktop.planning.records import Landmarks, LandmarkStatus
+from surgiplan_desktop.planning.landmarks.trochanters import find_greater, find_lesser
+from surgiplan_desktop.planning.records import Fit, FitLine, FitSphere, Landmarks, LandmarkStatus
 
 _PROXIMAL = ("hip_centre", "femoral_neck_base", "greater_trochanter_tip", "lesser_trochanter_tip")
 _DISTAL = (
@@ -35,12 +38,13 @@ _DISTAL = (
     "lateral_distal_condyle",
     "medial_posterior_condyle",
     "lateral_posterior_condyle",
+    "trochlear_groove",
+    "adductor_tubercle",
 )
 _SHAFT = ("femoral_shaft_proximal", "femoral_shaft_distal")
 #: Height of the distal end that is no shaft, and depth of the proximal one down to below the lesser trochanter's apex, mm.
 _METAPHYSIS_MM = 75.0
 _TROCHANTERS_MM = 95.0
-_LATER = ("trochlear_groove", "adductor_tubercle")
 
 
 def find_femur(side: Side, femur: Bone, *, progress: Progress = SILENT) -> Landmarks:
@@ -65,8 +69,7 @@ def find_femur(side: Side, femur: Bone, *, progress: Progress = SILENT) -> Landm
     up, head = _which_end(surface, findings)
     progress.step(1, 4, "landmarks_femur")
     found: Found = {}
-    for landmark in _LATER:
-        miss(found, no_finder(landmark), landmark)
+    fits: dict[LandmarkId, Fit] = {}
     cut_top, cut_bottom = end_is_cut(surface, up), end_is_cut(surface, -up)
     if cut_top:
         miss(found, end_cut(BoneName.FEMUR, "proximal"), *_PROXIMAL, *_SHAFT)
@@ -76,19 +79,24 @@ def find_femur(side: Side, femur: Bone, *, progress: Progress = SILENT) -> Landm
         miss(found, end_cut(BoneName.FEMUR, "distal"), *_DISTAL, *_SHAFT)
     shaft = _shaft(surface, up, cut_top=cut_top, cut_bottom=cut_bottom)
     width: float | None = None
-    lateral: FloatArray | None = None
+    condyles: distal.Condyles | None = None
     if not cut_bottom:
-        width, lateral = _distal_end(found, surface, shaft.direction if shaft else up, side, head, findings)
+        width, condyles = _distal_end(found, fits, surface, shaft.direction if shaft else up, side, head, findings)
+    progress.step(2, 4, "landmarks_femur")
+    if not cut_top and not cut_bottom:
+        _shaft_points(found, fits, surface, up if condyles is None else condyles.up)
     progress.step(3, 4, "landmarks_femur")
     if head is not None:
-        add(found, "hip_centre", head.sphere.centre, rms=head.sphere.rms, n_points=head.sphere.n_points)
-        _proximal_end(found, surface, head, shaft, side, lateral)
-    if shaft is not None and not cut_top and not cut_bottom:
-        _shaft_points(found, surface, up)
+        sphere = head.sphere
+        add(found, "hip_centre", sphere.centre, rms=sphere.rms, n_points=sphere.n_points, coverage=head.coverage)
+        fits["hip_centre"] = FitSphere(sphere.centre, sphere.radius, sphere.rms, sphere.n_points, head.coverage)
+        _proximal_end(found, surface, head, shaft, side, condyles)
     progress.step(4, 4, "landmarks_femur")
     radius = None if head is None else head.sphere.radius
     items = MappingProxyType(complete(found, (BoneName.FEMUR,)))
-    return Landmarks(side, items, femoral_head_radius_mm=radius, femur_ml_width_mm=width, findings=tuple(findings))
+    return Landmarks(
+        side, items, femoral_head_radius_mm=radius, femur_ml_width_mm=width, findings=tuple(findings), fits=MappingProxyType(fits)
+    )
 
 
 def _which_end(surface: BoneSurface, findings: list[Finding]) -> tuple[FloatArray, Head | None]:
@@ -136,7 +144,7 @@ def _shaft(surface: BoneSurface, up: FloatArray, *, cut_top: bool, cut_bottom: b
     return shaft_line(surface, up, *ends)
 
 
-def _shaft_points(found: Found, surface: BoneSurface, up: FloatArray) -> None:
+def _shaft_points(found: Found, fits: dict[LandmarkId, Fit], surface: BoneSurface, up: FloatArray) -> None:
     """Centroids at 25 and 75 % of the length, or at the nearest level in view within the middle 70 %."""
     heights = surface.heights(up)
     low, high = float(heights.min()), float(heights.max())
@@ -148,13 +156,23 @@ def _shaft_points(found: Found, surface: BoneSurface, up: FloatArray) -> None:
         for level in levels[np.argsort(np.abs(levels - wanted), kind="stable")]:
             point = section_centroid(surface, across + level * up, up)
             if point is not None:
-                add(found, landmark, point)
+                add(found, landmark, point, coverage=min(1.0, len(levels) / max(0.7 * (high - low), 1.0)))
                 break
+    ends = [found[name].point_lps if name in found else None for name in ("femoral_shaft_distal", "femoral_shaft_proximal")]
+    if ends[0] is not None and ends[1] is not None:
+        line = FitLine(ends[0], ends[1], 0.0, 2, min(1.0, len(levels) / max(0.7 * (high - low), 1.0)))
+        fits["femoral_shaft_distal"] = fits["femoral_shaft_proximal"] = line
 
 
 def _distal_end(
-    found: Found, surface: BoneSurface, up: FloatArray, side: Side, head: Head | None, findings: list[Finding]
-) -> tuple[float | None, FloatArray | None]:
+    found: Found,
+    fits: dict[LandmarkId, Fit],
+    surface: BoneSurface,
+    up: FloatArray,
+    side: Side,
+    head: Head | None,
+    findings: list[Finding],
+) -> tuple[float | None, distal.Condyles | None]:
     posterior = distal.posterior_direction(surface, up)
     if posterior is None:
         return None, None
@@ -166,38 +184,54 @@ def _distal_end(
     for name, contact in (("posterior", condyles.posterior), ("distal", condyles.distal)):
         add(found, f"medial_{name}_condyle", contact.medial, rms=contact.rms, status=status)
         add(found, f"lateral_{name}_condyle", contact.lateral, rms=contact.rms, status=status)
+    width = distal.width_mm(surface, condyles.up, condyles.lateral)
+    axis = find_axis(surface, condyles)
     if condyles.knee_centre is not None:
         add(found, "femoral_knee_centre", condyles.knee_centre, status=status)
-    medial, lateral = distal.find_epicondyles(surface, condyles)
-    for landmark, point in (("medial_epicondyle", medial), ("lateral_epicondyle", lateral)):
-        if point is not None:
-            add(found, landmark, point, status=status)
+    if axis is not None:
+        medial, lateral = find_epicondyles(surface, condyles, axis)
+        for landmark, point in (("medial_epicondyle", medial), ("lateral_epicondyle", lateral)):
+            if point is not None:
+                add(found, landmark, point, status=status, rms=axis.rms, n_points=axis.n_points)
+        tubercle = find_adductor_tubercle(surface, condyles, medial, lateral)
+        if tubercle is not None:
+            add(found, "adductor_tubercle", tubercle, status=status)
+        cylinder = axis.cylinder()
+        fits.update(dict.fromkeys(("femoral_knee_centre", "medial_epicondyle", "lateral_epicondyle"), cylinder))
+    groove = find_groove(surface, condyles, width)
+    if groove is not None:
+        add(found, "trochlear_groove", groove[0], status=status)
     if centre is not None and condyles.knee_centre is not None:
         shaft_side = surface.centroid - condyles.knee_centre
         shaft_side = shaft_side - (shaft_side @ condyles.up) * condyles.up
         if float(shaft_side @ condyles.lateral) < -3.0:
             findings.append(Finding("handedness_contradicts_side", "critical", (("bone", "femur"), ("side", side.value))))
-    return distal.width_mm(surface, condyles.up, condyles.lateral), condyles.lateral
+    return width, condyles
 
 
 def _proximal_end(
-    found: Found, surface: BoneSurface, head: Head, shaft: FittedLine | None, side: Side, lateral: FloatArray | None
+    found: Found,
+    surface: BoneSurface,
+    head: Head,
+    shaft: FittedLine | None,
+    side: Side,
+    condyles: distal.Condyles | None,
 ) -> None:
     if shaft is None:
         return
-    neck = find_neck_base(surface, head.sphere, shaft)
+    axis = axis_between(found, _SHAFT) or shaft
+    neck = find_neck_base(surface, head.sphere, axis)
     if neck is None:
         return
     add(found, "femoral_neck_base", neck[0])
-    up = shaft.direction
-    if lateral is None:
-        # without condyles the neck itself says what is lateral (it is turned by the torsion, which tips do not mind)
-        lateral = neck[0] - head.sphere.centre
+    up = axis.direction
+    # without condyles the neck itself says what is lateral (it is turned by the torsion, which tips do not mind)
+    lateral = neck[0] - head.sphere.centre if condyles is None else condyles.lateral
     lateral = lateral - (lateral @ up) * up
     lateral /= np.linalg.norm(lateral)
-    anterior = side.sign * np.cross(up, lateral)
-    greater, lesser = find_trochanters(surface, head.sphere, neck[0], shaft, lateral, anterior)
+    greater = find_greater(surface, head.sphere, neck[0], up if condyles is None else condyles.up, lateral)
     if greater is not None:
-        add(found, "greater_trochanter_tip", greater)
+        add(found, "greater_trochanter_tip", greater[0], rms=greater[1])
+    lesser = find_lesser(surface, head.sphere, axis, lateral, side.sign * np.cross(up, lateral))
     if lesser is not None:
-        add(found, "lesser_trochanter_tip", lesser)
+        add(found, "lesser_trochanter_tip", lesser[0], rms=lesser[1])

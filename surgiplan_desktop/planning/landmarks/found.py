@@ -3,25 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Final
+
+import numpy as np
 
 from surgiplan_desktop.base.arrays import FloatArray, frozen, vector3
+from surgiplan_desktop.geometry.fit import FittedLine
 from surgiplan_desktop.model.anatomy import LANDMARKS, BoneName, LandmarkId
 from surgiplan_desktop.model.study import Finding
 from surgiplan_desktop.planning.records import LandmarkEstimate, LandmarkStatus
 
 Found = dict[LandmarkId, LandmarkEstimate]
-#: Landmarks that have a definition and a truth in the phantom, but no finder yet: they are placed by hand.
-WITHOUT_FINDER: Final = frozenset(
-    {
-        "trochlear_groove",
-        "adductor_tubercle",
-        "tibial_anterosuperior_edge",
-        "patella_superior_pole",
-        "patella_inferior_pole",
-        "patella_articular_inferior",
-    }
-)
 
 
 def add(
@@ -31,11 +22,19 @@ def add(
     *,
     rms: float | None = None,
     n_points: int = 0,
+    coverage: float | None = None,
     status: LandmarkStatus = "auto",
 ) -> None:
     """Write down a landmark that was found."""
     point = frozen(vector3(point).copy())
-    found[landmark] = LandmarkEstimate(landmark, point, status, None if rms is None else float(rms), n_points)
+    found[landmark] = LandmarkEstimate(
+        landmark,
+        point,
+        status,
+        None if rms is None else float(rms),
+        n_points,
+        coverage=None if coverage is None else float(coverage),
+    )
 
 
 def miss(found: Found, reason: Finding, *landmarks: LandmarkId) -> None:
@@ -54,11 +53,6 @@ def not_found(landmark: LandmarkId) -> Finding:
     return Finding("landmark_not_found", "warn", (("landmark", landmark),))
 
 
-def no_finder(landmark: LandmarkId) -> Finding:
-    """The reason that this version has no finder for a landmark."""
-    return Finding("finder_not_in_this_version", "note", (("landmark", landmark),))
-
-
 def bone_missing(bone: BoneName) -> Finding:
     """The reason that the scan has no such bone."""
     return Finding("bone_missing", "warn", (("bone", bone.value),))
@@ -71,3 +65,12 @@ def complete(found: Found, bones: Iterable[BoneName]) -> Found:
         if definition.bone in bones and landmark not in found:
             miss(found, not_found(landmark), landmark)
     return {landmark: found[landmark] for landmark in LANDMARKS if landmark in found}
+
+
+def axis_between(found: Found, shaft: tuple[LandmarkId, LandmarkId]) -> FittedLine | None:
+    """The shaft's axis as the measures take it: through its proximal and its distal point, upward; None when one is missing."""
+    proximal, distal = (found[name].point_lps if name in found else None for name in shaft)
+    if distal is None or proximal is None:
+        return None
+    run = proximal - distal
+    return FittedLine(distal, run / np.linalg.norm(run), 0.0, 2)

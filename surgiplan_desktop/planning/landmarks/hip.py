@@ -1,4 +1,4 @@
-"""The proximal femur: head sphere, neck and trochanters (clinical.md A.1)."""
+"""The proximal femur: head sphere and neck (clinical.md A.1)."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ import numpy as np
 
 from surgiplan_desktop.base.arrays import BoolArray, FloatArray
 from surgiplan_desktop.geometry.fit import FittedLine, Sphere, fit_sphere, ransac_sphere
-from surgiplan_desktop.planning.landmarks.extremes import extreme
 from surgiplan_desktop.planning.landmarks.surface import BoneSurface
 
 #: What passes for a femoral head (clinical.md A.1): radius, residual, share of the sphere covered by bone surface.
@@ -136,46 +135,3 @@ def find_neck_base(surface: BoneSurface, head: Sphere, shaft: FittedLine) -> tup
     if not head.radius < along < 5.0 * head.radius:
         return None
     return head.centre + along * axis, waist
-
-
-def find_trochanters(
-    surface: BoneSurface, head: Sphere, base: FloatArray, shaft: FittedLine, lateral: FloatArray, anterior: FloatArray
-) -> tuple[FloatArray | None, FloatArray | None]:
-    """Tips of the greater and the lesser trochanter (3,), each None where nothing stands out.
-
-    ``lateral`` and ``anterior`` are unit vectors orthogonal to the shaft.
-    """
-    up = shaft.direction
-    points = surface.vertices
-    height = points @ up
-    level = float(head.centre @ up)
-    beyond = (points - base) @ lateral > -8.0
-    outside = np.linalg.norm(points - head.centre, axis=1) > 1.3 * head.radius
-    greater = surface.real & beyond & outside & (height > level - 60.0)
-    top = extreme(surface, greater, up, radius_mm=5.0)
-    tip = None if top is None else top[0]
-
-    posteromedial = -0.8 * anterior - 0.6 * lateral
-    offset = points - shaft.point
-    radial = offset - np.outer(offset @ up, up)
-    outwards = radial @ posteromedial
-    across = np.abs(radial @ np.cross(up, posteromedial))
-    lesser: FloatArray | None = None
-    levels = np.arange(level - 95.0, level - 27.0, 3.0)
-    profile = np.full(len(levels), -np.inf)
-    best = np.zeros(len(levels), dtype=np.int64)
-    window = surface.real & (across < 12.0)
-    for number, low in enumerate(levels):
-        band = np.flatnonzero(window & (height >= low) & (height < low + 3.0))
-        if len(band):
-            best[number] = band[int(np.argmax(outwards[band]))]
-            profile[number] = outwards[best[number]]
-    for number in range(1, len(levels) - 1):
-        stands_out = profile[number] >= profile[number - 1] and profile[number] >= profile[number + 1]
-        if (
-            np.isfinite(profile[number])
-            and stands_out
-            and (lesser is None or outwards[best[number]] > (lesser - shaft.point) @ posteromedial)
-        ):
-            lesser = points[best[number]]
-    return tip, lesser

@@ -30,19 +30,26 @@ _MOST_ROUNDS = 20
 #: The inner part of a facet, free of rim and spine: ellipse in shares of the plateau's half width and half depth.
 _FACET_CENTRE = 0.6
 _FACET_HALF = (0.28, 0.6)
+#: The rearmost points are looked for down to this below the plateau's plane, mm.
+_REAR_MM = 15.0
+_REAR_FIT_MM = 5.5
 #: Front and rear rim are taken within this of the plateau's plane: deeper, the front of the bone runs out to the tuberosity.
 _FACET_RIM_MM = 5.0
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Patch:
-    """One articular patch: area centroid (3,), unit proximal normal (3,), RMS from its plane (mm), area (mm2)."""
+    """One articular patch: area centroid (3,), unit proximal normal (3,), RMS from its plane (mm), area (mm2).
+
+    ``coverage`` is the share of the facet's inner ellipse that the patch fills.
+    """
 
     centre: FloatArray
     normal: FloatArray
     rms: float
     area_mm2: float
     n_points: int
+    coverage: float
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -222,7 +229,8 @@ def _patch(
     # the centroid is taken on the facet's middle line, so that a ragged patch does not move it along the slope
     place = local.point + float((centre - local.point) @ anterior) * anterior
     place = place - float((place - local.point) @ normal) / float(normal @ plane.normal) * plane.normal
-    return keep, Patch(place, normal, local.rms, area, len(keep))
+    expected = np.pi * _FACET_HALF[0] * half_width * _FACET_HALF[1] * half_depth
+    return keep, Patch(place, normal, local.rms, area, len(keep), min(1.0, area / expected))
 
 
 def _facet_depth(
@@ -306,38 +314,14 @@ def find_posterior(
     offset = surface.vertices - plateau.centre
     # not the middle: the attachment of the posterior cruciate ligament stands out there on some bones
     beside = np.abs(offset @ lateral) > 0.25 * plateau.half_width
-    region = surface.real & beside & (depth > -2.0) & (depth < 7.0) & (offset @ anterior < 0.0)
+    region = surface.real & beside & (depth > -2.0) & (depth < _REAR_MM) & (offset @ anterior < 0.0)
     if np.count_nonzero(region) < 30:
         return None
     tangent = lateral - (lateral @ up) * up
     tangent /= np.linalg.norm(tangent)
     outward = -(anterior - (anterior @ up) * up - (anterior @ tangent) * tangent)
     outward /= np.linalg.norm(outward)
-    contacts = bitangent(surface, region, tangent, outward, across=float(plateau.centre @ tangent), radius_mm=8.0)
+    contacts = bitangent(surface, region, tangent, outward, across=float(plateau.centre @ tangent), radius_mm=_REAR_FIT_MM)
     if contacts is None or float((contacts[1] - contacts[0]) @ tangent) < 0.35 * plateau.half_width:
         return None
     return contacts
-
-
-def find_tuberosity(
-    surface: BoneSurface, plateau: Plateau, up: FloatArray, anterior: FloatArray, axis_point: FloatArray, axis: FloatArray
-) -> FloatArray | None:
-    """Tuberosity: per level 20 to 45 mm below the plateau the most anterior point; of these the one farthest from the axis."""
-    depth = (plateau.centre - surface.vertices) @ up
-    offset = surface.vertices - axis_point
-    radial = offset - np.outer(offset @ axis, axis)
-    forward = radial @ anterior
-    sector = surface.real & (depth > 20.0) & (depth < 45.0) & (forward > 0.85 * np.linalg.norm(radial, axis=1))
-    index = np.flatnonzero(sector)
-    if len(index) < 20:
-        return None
-    level = np.floor(depth[index]).astype(np.int64)
-    best: FloatArray | None = None
-    farthest = -np.inf
-    for number in np.unique(level):
-        own = index[level == number]
-        front = own[int(np.argmax(forward[own]))]
-        radius = float(np.linalg.norm(radial[front]))
-        if radius > farthest:
-            farthest, best = radius, surface.vertices[front]
-    return best

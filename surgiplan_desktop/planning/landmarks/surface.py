@@ -11,11 +11,15 @@ from scipy.sparse import coo_array, csr_array
 from surgiplan_desktop.base.arrays import BoolArray, FloatArray, IntArray
 from surgiplan_desktop.base.spaces import Plane
 from surgiplan_desktop.geometry.fit import FittedLine, fit_line
+from surgiplan_desktop.geometry.moving_fit import calmed
 from surgiplan_desktop.geometry.section import Outline, section
 from surgiplan_desktop.model.mesh import Bone
 
 #: Normals are averaged over about this length, so that 0.3 mm noise on 1 mm edges does not turn them by 20 degrees.
 _NORMAL_SMOOTHING_MM = 2.0
+#: Radius over which the surface itself is calmed: noise of single vertices goes, a spine of 4 mm stays.
+_CALM_MM = 3.0
+_CALM_EDGES = 2.2
 #: An end is cut when more than this share of the surface of its last 10 mm is cap (clinical.md A.1).
 _CUT_SHARE = 0.05
 _END_MM = 10.0
@@ -79,8 +83,8 @@ class BoneSurface:
         return section(self.vertices, self.faces, Plane(point, normal))
 
 
-def bone_surface(bone: Bone) -> BoneSurface:
-    """Prepare a bone for the finders."""
+def bone_surface(bone: Bone, *, calm: bool = True) -> BoneSurface:
+    """Prepare a bone for the finders; without ``calm`` as it is, for sections alone (their centroids mind no noise)."""
     offsets = np.cumsum([0, *(len(part.mesh.vertices) for part in bone.parts)])
     vertices = np.concatenate([part.mesh.vertices for part in bone.parts])
     faces = np.concatenate([part.mesh.faces + offset for part, offset in zip(bone.parts, offsets, strict=False)]).astype(np.int32)
@@ -95,10 +99,12 @@ def bone_surface(bone: Bone) -> BoneSurface:
     real_faces = np.where(on_cap, 0.0, 1.0)
     areas = spread @ (face_areas * real_faces) / 3.0
     normals: FloatArray = np.asarray(spread @ (face_normals * real_faces[:, None]), dtype=np.float64)
-    edges = np.linalg.norm(corners[:, 1] - corners[:, 0], axis=1)
+    edges = np.linalg.norm(corners - np.roll(corners, 1, axis=1), axis=2)
     rounds = min(12, max(1, ceil((_NORMAL_SMOOTHING_MM / max(float(np.median(edges)), 0.2)) ** 2 / 2.0)))
-    normals = _smoothed(normals, faces, rounds)
+    normals = _smoothed(normals, faces, rounds if calm else 1)
     areas = np.where(cap, 0.0, areas)
+    if calm:
+        vertices = calmed(vertices, normals, areas, ~cap, max(_CALM_MM, _CALM_EDGES * float(np.median(edges))))
     centres, directions, sizes = _caps(bone, offsets, vertices, faces, on_cap, face_areas)
     return BoneSurface(vertices, faces, normals, areas, ~cap, centres, directions, sizes)
 

@@ -10,12 +10,12 @@ import numpy as np
 from surgiplan_desktop.base.arrays import FloatArray
 from surgiplan_desktop.base.progress import SILENT, Progress
 from surgiplan_desktop.geometry.fit import FittedLine
-from surgiplan_desktop.model.anatomy import BoneName, Side
+from surgiplan_desktop.model.anatomy import BoneName, LandmarkId, Side
 from surgiplan_desktop.model.mesh import Bone
 from surgiplan_desktop.model.study import Finding
 from surgiplan_desktop.planning.landmarks import ankle, plateau
 from surgiplan_desktop.planning.landmarks.fibula import find_fibula
-from surgiplan_desktop.planning.landmarks.found import Found, add, bone_missing, complete, end_cut, miss, no_finder
+from surgiplan_desktop.planning.landmarks.found import Found, add, axis_between, bone_missing, complete, end_cut, miss
 from surgiplan_desktop.planning.landmarks.spines import find_spines
 from surgiplan_desktop.planning.landmarks.surface import (
     BoneSurface,
@@ -26,7 +26,8 @@ from surgiplan_desktop.planning.landmarks.surface import (
     shaft_levels,
     shaft_line,
 )
-from surgiplan_desktop.planning.records import Landmarks, LandmarkStatus
+from surgiplan_desktop.planning.landmarks.tibial_front import TibialAxes, find_anterosuperior_edge, find_tuberosity
+from surgiplan_desktop.planning.records import Fit, FitLine, FitPlane, Landmarks, LandmarkStatus
 
 _PROXIMAL = (
     "tibial_knee_centre",
@@ -37,6 +38,7 @@ _PROXIMAL = (
     "medial_spine",
     "lateral_spine",
     "tibial_tuberosity",
+    "tibial_anterosuperior_edge",
     "medial_posterior_plateau",
     "lateral_posterior_plateau",
 )
@@ -85,7 +87,7 @@ def find_tibia(side: Side, tibia: Bone, fibula: Bone | None = None, *, progress:
     findings: list[Finding] = []
     up = _which_end(surface, findings)
     found: Found = {}
-    miss(found, no_finder("tibial_anterosuperior_edge"), "tibial_anterosuperior_edge")
+    fits: dict[LandmarkId, Fit] = {}
     cut_top, cut_bottom = end_is_cut(surface, up), end_is_cut(surface, -up)
     if cut_top:
         miss(found, end_cut(BoneName.TIBIA, "proximal"), *_PROXIMAL, *_SHAFT)
@@ -97,14 +99,14 @@ def find_tibia(side: Side, tibia: Bone, fibula: Bone | None = None, *, progress:
     progress.step(1, 4, "landmarks_tibia")
     top = None
     width: float | None = None
+    if not cut_top and not cut_bottom:
+        _shaft_points(found, fits, surface, axes.up)
     if not cut_top:
-        top = _knee_end(found, surface, axes, side, shaft, foot)
+        top = _knee_end(found, fits, surface, axes, side, shaft, foot)
         width = _width_mm(surface, axes)
     progress.step(2, 4, "landmarks_tibia")
     if foot is not None:
-        _ankle_end(found, surface, axes, foot)
-    if not cut_top and not cut_bottom:
-        _shaft_points(found, surface, axes.up)
+        _ankle_end(found, fits, surface, axes, foot)
     progress.step(3, 4, "landmarks_tibia")
     # a shaft without plateau and malleolus tells no front, so nothing of its side
     lateral_evidence = None if cut_top and cut_bottom else _lateral_evidence(found, surface, axes, fibula)
@@ -121,6 +123,7 @@ def find_tibia(side: Side, tibia: Bone, fibula: Bone | None = None, *, progress:
         tibia_ml_width_mm=width,
         plateau_normals=None if top is None else top.normals,
         findings=tuple(findings),
+        fits=MappingProxyType(fits),
     )
 
 
@@ -185,7 +188,13 @@ def _first_axes(
 
 
 def _knee_end(
-    found: Found, surface: BoneSurface, axes: _Axes, side: Side, shaft: FittedLine | None, foot: ankle.Plafond | None
+    found: Found,
+    fits: dict[LandmarkId, Fit],
+    surface: BoneSurface,
+    axes: _Axes,
+    side: Side,
+    shaft: FittedLine | None,
+    foot: ankle.Plafond | None,
 ) -> plateau.Plateau | None:
     """Plateau landmarks; turns ``axes`` into the bone's own (knee centre to ankle, posterior plateau line) on the way."""
     heights = surface.heights(axes.up)
@@ -200,13 +209,19 @@ def _knee_end(
     axes.turn(up, top.to_lateral if rear is None else rear[1] - rear[0], side.sign)
     status: LandmarkStatus = "auto" if foot is not None else "estimated"
     if knee is not None:
-        add(found, "tibial_knee_centre", knee, status="auto" if spines[0] is not None else "estimated")
+        patches = [patch for patch in (top.medial, top.lateral) if patch is not None]
+        points, covered = sum(patch.n_points for patch in patches), sum(patch.coverage for patch in patches) / 2.0
+        found_how: LandmarkStatus = "auto" if spines[0] is not None else "estimated"
+        add(found, "tibial_knee_centre", knee, status=found_how, rms=top.rms, n_points=points, coverage=covered)
+        fits["tibial_knee_centre"] = FitPlane(knee, top.normal, top.half_width, top.rms, points, covered)
     for landmark, tip in (("medial_spine", spines[0]), ("lateral_spine", spines[1])):
         if tip is not None:
             add(found, landmark, tip)
     for landmark, patch in (("medial_plateau_centre", top.medial), ("lateral_plateau_centre", top.lateral)):
         if patch is not None:
-            add(found, landmark, patch.centre, rms=patch.rms, n_points=patch.n_points)
+            add(found, landmark, patch.centre, rms=patch.rms, n_points=patch.n_points, coverage=patch.coverage)
+            reach = float(np.sqrt(patch.area_mm2 / np.pi))
+            fits[landmark] = FitPlane(patch.centre, patch.normal, reach, patch.rms, patch.n_points, patch.coverage)
     edges = plateau.find_edges(head, top)
     if edges is not None:
         add(found, "medial_plateau_edge", edges[0])
@@ -214,10 +229,15 @@ def _knee_end(
     if rear is not None:
         add(found, "medial_posterior_plateau", rear[0], rms=rear[2], status=status)
         add(found, "lateral_posterior_plateau", rear[1], rms=rear[2], status=status)
-    origin, direction = (top.centre, axes.up) if shaft is None else (shaft.point, shaft.direction)
-    tuberosity = plateau.find_tuberosity(surface, top, axes.up, axes.anterior, origin, direction)
-    if tuberosity is not None:
-        add(found, "tibial_tuberosity", tuberosity, status=status)
+    if knee is not None:
+        line = axis_between(found, _SHAFT) or shaft or FittedLine(top.centre, axes.up, 0.0, 0)
+        own = TibialAxes(knee, axes.up, axes.lateral, axes.anterior)
+        for landmark, tip in (
+            ("tibial_tuberosity", find_tuberosity(surface, own, line)),
+            ("tibial_anterosuperior_edge", find_anterosuperior_edge(head, own)),
+        ):
+            if tip is not None:
+                add(found, landmark, tip[0], rms=tip[1], status=status)
     return top
 
 
@@ -233,28 +253,37 @@ def _knee_centre(top: plateau.Plateau, spines: tuple[FloatArray | None, FloatArr
     return dropped
 
 
-def _ankle_end(found: Found, surface: BoneSurface, axes: _Axes, foot: ankle.Plafond) -> None:
+def _ankle_end(found: Found, fits: dict[LandmarkId, Fit], surface: BoneSurface, axes: _Axes, foot: ankle.Plafond) -> None:
     add(found, "ankle_centre", foot.centre, rms=foot.rms, n_points=foot.n_points)
-    medial, lateral = ankle.plafond_ends(foot, axes.lateral, axes.anterior)
-    add(found, "medial_plafond", medial, rms=foot.rms)
-    add(found, "lateral_plafond", lateral, rms=foot.rms)
+    reach = 0.5 * float(np.ptp((foot.patch - foot.centre) @ axes.lateral))
+    plane = FitPlane(foot.centre, foot.normal, reach, foot.rms, foot.n_points, 1.0)
+    fits.update(dict.fromkeys(("ankle_centre", "medial_plafond", "lateral_plafond"), plane))
+    ends = ankle.plafond_ends(surface, foot, axes.lateral, axes.anterior)
+    for landmark, end in zip(("medial_plafond", "lateral_plafond"), ends, strict=True):
+        if end is not None:
+            add(found, landmark, end, rms=foot.rms, n_points=foot.n_points)
     tip = ankle.find_medial_malleolus(surface, axes.up)
     if tip is not None:
         add(found, "medial_malleolus", tip)
 
 
-def _shaft_points(found: Found, surface: BoneSurface, up: FloatArray) -> None:
+def _shaft_points(found: Found, fits: dict[LandmarkId, Fit], surface: BoneSurface, up: FloatArray) -> None:
     heights = surface.heights(up)
     low, high = float(heights.min()), float(heights.max())
     levels = shaft_levels(surface, up, low + 0.15 * (high - low), low + 0.85 * (high - low), 1.0)
     across = surface.centroid - (surface.centroid @ up) * up
+    covered = min(1.0, len(levels) / max(0.7 * (high - low), 1.0))
     for landmark, share in (("tibial_shaft_distal", 0.25), ("tibial_shaft_proximal", 0.75)):
         wanted = low + share * (high - low)
         for level in levels[np.argsort(np.abs(levels - wanted), kind="stable")]:
             point = section_centroid(surface, across + level * up, up)
             if point is not None:
-                add(found, landmark, point)
+                add(found, landmark, point, coverage=covered)
                 break
+    axis = axis_between(found, _SHAFT)
+    start, end = (found[name].point_lps if name in found else None for name in reversed(_SHAFT))
+    if axis is not None and start is not None and end is not None:
+        fits.update(dict.fromkeys(_SHAFT, FitLine(start, end, axis.rms, axis.n_points, covered)))
 
 
 def _lateral_evidence(found: Found, surface: BoneSurface, axes: _Axes, fibula: Bone | None) -> float | None:

@@ -1,0 +1,150 @@
+"""The patella: its poles and the lower border of its articular face (clinical.md A.1)."""
+
+from __future__ import annotations
+
+from types import MappingProxyType
+
+import numpy as np
+
+from surgiplan_desktop.base.arrays import FloatArray
+from surgiplan_desktop.base.progress import SILENT, Progress
+from surgiplan_desktop.geometry.local_fit import crest_point, fit_quadric
+from surgiplan_desktop.model.anatomy import BoneName, Side
+from surgiplan_desktop.model.mesh import Bone
+from surgiplan_desktop.planning.landmarks.extremes import extreme
+from surgiplan_desktop.planning.landmarks.found import Found, add, complete, end_cut, miss
+from surgiplan_desktop.planning.landmarks.surface import BoneSurface, bone_surface
+from surgiplan_desktop.planning.records import Landmarks, LandmarkStatus
+
+_ALL = ("patella_superior_pole", "patella_inferior_pole", "patella_articular_inferior")
+#: Height of a patella, mm; a usual one is this high.
+_HEIGHT_MM = (22.0, 65.0)
+_USUAL_MM = 44.0
+#: The lower edge of the face looks back and this much down (deg).
+_EDGE_DOWN_DEG = 12.0
+#: Columns in which the edge is looked for, to either side of the inferior pole, their step and half width (usual size), mm.
+_COLUMNS_MM = 11.0
+_COLUMN_STEP_MM = 1.5
+_COLUMN_HALF_MM = 2.0
+_EDGE_HALF_MM = (2.5, 3.5)
+_FEWEST_COLUMNS = 5
+
+
+def find_patella(side: Side, patella: Bone, *others: Landmarks, progress: Progress = SILENT) -> Landmarks:
+    """Find the landmarks of a patella.
+
+    Parameters
+    ----------
+    side
+        Side of the leg.
+    patella
+        The bone, LPS mm.
+    *others
+        Landmarks of femur and tibia, which tell up and lateral; without them the patient's axes do, and status is "estimated".
+
+    Returns
+    -------
+    Landmarks
+        The patellar ids, missing ones with their reason.
+    """
+    progress.step(0, 2, "landmarks_patella")
+    found: Found = {}
+    surface = bone_surface(patella)
+    if patella.cut_ends:
+        miss(found, end_cut(BoneName.PATELLA, "distal"), *_ALL)
+    else:
+        axes, status = _axes(surface, side, others)
+        progress.step(1, 2, "landmarks_patella")
+        _points(found, surface, axes, status)
+    progress.step(2, 2, "landmarks_patella")
+    return Landmarks(side, MappingProxyType(complete(found, (BoneName.PATELLA,))))
+
+
+def _axes(surface: BoneSurface, side: Side, others: tuple[Landmarks, ...]) -> tuple[FloatArray, LandmarkStatus]:
+    """Rows lateral, anterior, up of the patella itself, and how sure they are.
+
+    Front and back is where the bone is thinnest. Up in its own plane is across the distal joint line of the femur, as the groove
+    runs, or along the axis of the bone next to it.
+    """
+    up, lateral = np.array([0.0, 0.0, 1.0]), np.array([-float(side.sign), 0.0, 0.0])
+    status: LandmarkStatus = "estimated"
+    for first, second, low, high in (
+        ("medial_plateau_centre", "lateral_plateau_centre", "ankle_centre", "tibial_knee_centre"),
+        ("medial_distal_condyle", "lateral_distal_condyle", "femoral_knee_centre", "hip_centre"),
+    ):
+        for leg in others:
+            inner, outer, foot, head = (leg.point(name) for name in (first, second, low, high))
+            if inner is not None and outer is not None:
+                lateral, status = outer - inner, "auto"
+                shaft = up if foot is None or head is None else head - foot
+                up = shaft / np.linalg.norm(shaft)
+    lateral = lateral / np.linalg.norm(lateral)
+    anterior = side.sign * np.cross(up, lateral)
+    local = surface.vertices - surface.centroid
+    _, vectors = np.linalg.eigh((local * surface.areas[:, None]).T @ local)
+    thin = vectors[:, 0] * np.sign(vectors[:, 0] @ anterior)
+    # of the thin direction only its tilt in the sagittal plane: which way the patella tips as it glides
+    forward = thin - float(thin @ lateral) * lateral
+    if float(thin @ anterior) < 0.7:
+        forward = anterior
+    forward = forward / np.linalg.norm(forward)
+    return np.array([lateral, forward, side.sign * np.cross(lateral, forward)]), status
+
+
+def _points(found: Found, surface: BoneSurface, axes: FloatArray, status: LandmarkStatus) -> None:
+    up = axes[2]
+    heights = surface.heights(up)
+    tall = float(np.ptp(heights))
+    if not _HEIGHT_MM[0] < tall < _HEIGHT_MM[1]:
+        return
+    top = extreme(surface, surface.real & (heights > heights.max() - 12.0), up, radius_mm=6.0)
+    low = extreme(surface, surface.real & (heights < heights.min() + 10.0), -up, radius_mm=4.0)
+    if top is not None:
+        add(found, "patella_superior_pole", top[0], rms=top[1], status=status)
+    if low is None:
+        return
+    add(found, "patella_inferior_pole", low[0], rms=low[1], status=status)
+    edge = _articular_edge(surface, axes, low[0], tall)
+    if edge is not None:
+        add(found, "patella_articular_inferior", edge[0], rms=edge[1], n_points=edge[2], status=status)
+
+
+def _articular_edge(
+    surface: BoneSurface, axes: FloatArray, pole: FloatArray, tall: float
+) -> tuple[FloatArray, float, int] | None:
+    """Lowest point of the lower edge of the articular face, RMS of the curve through the edge and its columns.
+
+    In each sagittal column the edge is the crest towards back and down; through the columns runs a curve, whose lowest point
+    counts. None where fewer than five columns show an edge.
+    """
+    lateral, anterior, up = axes
+    size = tall / _USUAL_MM
+    offset = surface.vertices - pole
+    x, height = offset @ lateral, offset @ up
+    tilt = np.radians(_EDGE_DOWN_DEG)
+    outward = -np.cos(tilt) * anterior - np.sin(tilt) * up
+    region = surface.real & (height > 1.5 * size) & (height < 0.5 * tall) & (surface.normals @ outward > 0.5)
+    points, areas = surface.vertices[region], surface.areas[region]
+    x = x[region]
+    edge: list[FloatArray] = []
+    for column in np.arange(-_COLUMNS_MM, _COLUMNS_MM + 0.1, _COLUMN_STEP_MM) * size:
+        own = np.flatnonzero(np.abs(x - column) < _COLUMN_HALF_MM)
+        if len(own) < 6:
+            continue
+        seed = points[own[int(np.argmax(points[own] @ outward))]]
+        seed = seed + (column - float((seed - pole) @ lateral)) * lateral
+        quadric = fit_quadric(points, areas, seed, outward, lateral, _EDGE_HALF_MM)
+        crest = None if quadric is None else crest_point(quadric, 2.5)
+        if crest is not None:
+            edge.append(crest)
+    if len(edge) < _FEWEST_COLUMNS:
+        return None
+    rim = np.array(edge) - pole
+    across, rise, back = rim @ lateral, rim @ up, rim @ anterior
+    keep = np.argsort(rise, kind="stable")[: max(_FEWEST_COLUMNS, len(rim) // 2 + 1)]
+    c, b, a = np.polynomial.polynomial.polyfit(across[keep], rise[keep], 2)
+    lowest = float(np.clip(-b / (2.0 * a), across[keep].min(), across[keep].max())) if a > 1e-4 else float(across[keep[0]])
+    depth = np.polynomial.polynomial.polyval(lowest, np.polynomial.polynomial.polyfit(across[keep], back[keep], 2))
+    residual = np.polynomial.polynomial.polyval(across[keep], np.array([c, b, a])) - rise[keep]
+    point = pole + lowest * lateral + float(c + b * lowest + a * lowest**2) * up + float(depth) * anterior
+    return point, float(np.sqrt(np.mean(residual**2))), len(rim)
