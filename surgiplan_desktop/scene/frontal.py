@@ -188,6 +188,7 @@ def _thickness_mm(
     """
     rows, columns = shape
     flat, depth = plane.flat(mesh.vertices), plane.depth(mesh.vertices)
+    depth = depth - depth.mean()  # a closed body's areas add up to nothing: the less depth, the less they miss by
     across, down = (flat[:, 0] - corner[0]) / mm_per_px, (corner[1] - flat[:, 1]) / mm_per_px
     points = np.c_[across, down, depth][mesh.faces]
     one, two = points[:, 1, :2] - points[:, 0, :2], points[:, 2, :2] - points[:, 0, :2]
@@ -199,10 +200,15 @@ def _thickness_mm(
         chosen = pieces == count
         for shares in _centres(int(count)):
             place = np.einsum("k,nkc->nc", shares, points[chosen])
-            index = np.floor(place[:, :2]).astype(np.int64)
-            inside = (index >= 0).all(axis=1) & (index[:, 0] < columns) & (index[:, 1] < rows)
-            weight = (place[:, 2] * area[chosen])[inside] / count**2
-            total += np.bincount(index[inside, 1] * columns + index[inside, 0], weight, minlength=rows * columns)
+            corner_px = np.floor(place[:, :2] - 0.5).astype(np.int64)  # between the centres of four pixels
+            part = place[:, :2] - 0.5 - corner_px
+            volume = place[:, 2] * area[chosen] / count**2
+            for right, low in ((0, 0), (1, 0), (0, 1), (1, 1)):
+                index = corner_px + np.array([right, low])
+                inside = (index >= 0).all(axis=1) & (index[:, 0] < columns) & (index[:, 1] < rows)
+                share = np.abs(1 - right - part[:, 0]) * np.abs(1 - low - part[:, 1])
+                where = index[inside, 1] * columns + index[inside, 0]
+                total += np.bincount(where, (volume * share)[inside], minlength=rows * columns)
     smooth: FloatArray = gaussian_filter(np.abs(total).reshape(shape), 0.8)
     return smooth
 

@@ -67,7 +67,7 @@ class MeasuringLayer:
         marks: tuple[MeasureMark, ...] = ()
         if not looking.landmark:
             marks = measure_marks(landmarks, frames, (looking.measure,) if looking.measure else ALWAYS)
-        fit = landmarks.fits.get(looking.fit) if looking.fit else None
+        fit = fit_of(looking.fit, landmarks, results) if looking.fit else None
         if fit is None:
             return replace(picture, angles=marks)
         if self._kept is None or self._kept[0] is not fit:
@@ -75,3 +75,12 @@ class MeasuringLayer:
         axis = fit_axis(fit)
         lines = picture.lines if axis is None else (*picture.lines, Line("fit_axis", axis, _ROLE, dashed=True))
         return Picture({**picture.items, "fit": self._kept[1]}, (*picture.outlines, self._kept[2]), picture.marks, lines, marks)
+
+
+def fit_of(landmark: LandmarkId, landmarks: Landmarks, results: Callable[[Key], tuple[Any, bool]]) -> Fit | None:
+    """Return the shape that a landmark was fitted with, also when it was moved by hand since."""
+    fit = landmarks.fits.get(landmark)
+    if fit is None:
+        found = results(("found", landmarks.side, LANDMARKS[landmark].bone))[0]
+        fit = found.fits.get(landmark) if isinstance(found, Landmarks) else None
+    return fit

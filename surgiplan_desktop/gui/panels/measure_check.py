@@ -24,6 +24,7 @@ from surgiplan_desktop.model.edits import put_point_check, release_landmark
 from surgiplan_desktop.planning.graph import landmarks_key, measures_key
 from surgiplan_desktop.planning.point_checks import STAGES, PointStage, stage_points, stage_states, unchecked
 from surgiplan_desktop.planning.records import FitCylinder, FitLine, FitPlane, FitSphere, Landmarks, Measures
+from surgiplan_desktop.scene.measuring import fit_of
 
 #: From where 3D looks at each stage: azimuth from anterior towards the patient's left, elevation (deg).
 _SIGHT: Final = {
@@ -181,7 +182,7 @@ class CheckPage(QWidget):
         self._reset.setEnabled(edited)
 
     def _show_fit(self, landmarks: Landmarks, at: PointStage) -> None:
-        fit, item = landmarks.fits.get(at.fit), landmarks.items[at.fit]
+        fit, item = fit_of(at.fit, landmarks, lambda key: (self._bridge.value(key), True)), landmarks.items[at.fit]
         word = self._bridge.word
         self._fit_words.setText(word("fit_none") if fit is None else word(_FITS[type(fit)]))
         facts = [] if fit is None else fit_facts(self._bridge, item)
