@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from surgiplan_desktop.app.build_guide import osteotomy_step
+from surgiplan_desktop.app.draw_deformity import deformity_picture
 from surgiplan_desktop.app.report_content import report_content
 from surgiplan_desktop.app.report_pictures import LegParts, report_shots
 from surgiplan_desktop.app.session import Session
@@ -17,6 +18,7 @@ from surgiplan_desktop.model.anatomy import BoneId, BoneName
 from surgiplan_desktop.model.mesh import Bone
 from surgiplan_desktop.model.steps import GuideStep, ImplantStep, OsteotomyStep
 from surgiplan_desktop.planning import graph
+from surgiplan_desktop.planning.film_graph import deformity_key, film_comparison_key
 from surgiplan_desktop.scene.snapshot import take_pictures
 
 
@@ -54,6 +56,10 @@ def write_report(
     )
     progress.step(0.9, 1.0, "report_page")
     gate = graph.leg_quality_key(step.side)
+    films = [key for key in (film_comparison_key(film.id, step.side) for film in session.case.films) if key in session.keys]
+    deformity = deformity_picture(step.side, session.require(deformity_key(step.side))[0], texts)
+    if pictures and deformity is not None:
+        pictures = (*pictures, ReportPicture(texts.text("ui.report_picture_deformity"), deformity, 1.1))
     content = report_content(
         session.case,
         step,
@@ -66,6 +72,7 @@ def write_report(
         taken.reason,
         texts,
         session.require(gate)[0] if gate in session.keys else None,
+        tuple(_required(session, films, SILENT)),
     )
     write_report_pdf(target, content)
     session.audit("report", file=target.name)

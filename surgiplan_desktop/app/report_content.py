@@ -5,16 +5,20 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from surgiplan_desktop import __version__
+from surgiplan_desktop.app.describe_film_measures import source_words
 from surgiplan_desktop.app.describe_measures import value_words
+from surgiplan_desktop.app.describe_plan import bone_correction_words
 from surgiplan_desktop.app.describe_quality import quality_reasons, quality_title
 from surgiplan_desktop.app.describe_scan import case_repairs
 from surgiplan_desktop.app.describe_side import side_findings
+from surgiplan_desktop.app.report_film import film_section
 from surgiplan_desktop.app.texts import Texts
 from surgiplan_desktop.files.report import Cell, Figure, ReportContent, ReportPicture, Section
 from surgiplan_desktop.files.sidecar import RESEARCH_USE_ONLY
 from surgiplan_desktop.model.case import Case
 from surgiplan_desktop.model.steps import OsteotomyStep
 from surgiplan_desktop.model.study import Finding
+from surgiplan_desktop.planning.film_comparison import FilmComparison
 from surgiplan_desktop.planning.limits import default_limits
 from surgiplan_desktop.planning.records import Check, Guide, ImplantPlacement, OsteotomyPlan, WedgeDetail
 from surgiplan_desktop.planning.scan_quality import ScanQuality
@@ -50,10 +54,16 @@ def report_content(
     no_pictures: str,
     texts: Texts,
     quality: ScanQuality | None = None,
+    films: tuple[FilmComparison, ...] = (),
 ) -> ReportContent:
-    """Put the report together; ``quality`` is that of the scan for this leg, None for bones without a scan."""
+    """Put the report together.
+
+    ``quality`` is that of the scan for this leg, None for bones without a scan; ``films`` are films of this leg beside the CT.
+    """
     approved = any(item.role == "surgeon" for item in case.approvals)
     left = [_before_after(plan, quality, texts), *([_scenarios(plan, wedge, texts)] if plan.scenarios else [])]
+    left.append(_standing(plan, texts))
+    left += [film_section(item, texts) for item in films]
     left += [_saw(wedge, texts), _hinge(wedge, texts)]
     left += [_screws(item, texts) for item in implants if item.screws]
     right = [] if guide is None else [_guide_facts(guide, step, texts), _checks(guide.checks, texts)]
@@ -137,6 +147,28 @@ def _before_after(plan: OsteotomyPlan, quality: ScanQuality | None, texts: Texts
     if quality is not None and any(check.id in _ASSUMING for check in quality.checks):
         note += " " + texts.text("ui.report_immobility_note", degrees=default_limits()["overlap.immobility_deg"])
     return Section(texts.text("ui.report_before_after"), head, tuple(rows), (1.25, 1.35, 1.35, 0.6), note)
+
+
+def _standing(plan: OsteotomyPlan, texts: Texts) -> Section:
+    """The leg standing, told apart from the correction of the bone (clinical.md A.3)."""
+    bone = "–" if plan.bone_correction_deg is None else bone_correction_words(plan.bone_correction_deg, texts)
+    rows = [(Cell(texts.text("ui.report_bone_correction")), Cell(bone, bold=True), Cell(""))]
+    if plan.standing is None:
+        rows.append(
+            (Cell(texts.text("ui.report_standing_head")), Cell(texts.text("ui.report_standing_unknown"), "warn"), Cell(""))
+        )
+    else:
+        for measure, unit in (("hka", "deg"), ("wbl", "%")):
+            before, after = (
+                value_words(measure, values.get(measure), unit, texts) for values in (plan.standing.before, plan.standing.after)
+            )
+            rows.append((Cell(texts.measure(measure)[0]), Cell(before), Cell(after, bold=True)))
+        jlca, post = (value_words("jlca", value, "deg", texts) for value in (plan.standing.jlca_deg, plan.standing.post_jlca_deg))
+        rows.append(
+            (Cell(f"{texts.measure('jlca')[0]} ({source_words(plan.standing.jlca_from, texts)})"), Cell(jlca), Cell(post))
+        )
+    head = ("", texts.text("ui.report_standing_before"), texts.text("ui.report_standing_after"))
+    return Section(texts.text("ui.report_standing_head"), head, tuple(rows), (1.25, 1.35, 1.35))
 
 
 def _scenarios(plan: OsteotomyPlan, wedge: WedgeDetail, texts: Texts) -> Section:

@@ -15,6 +15,7 @@ from surgiplan_desktop.gui.panels.plan_tables import PlanTables
 from surgiplan_desktop.gui.steps import osteotomy_of, side_conflict
 from surgiplan_desktop.gui.tools.base import Tool
 from surgiplan_desktop.gui.tools.implant_tool import PlanTool
+from surgiplan_desktop.gui.widgets.deformity_bar import DeformityBar
 from surgiplan_desktop.gui.widgets.fields import ChoiceField, NumberField
 from surgiplan_desktop.gui.widgets.findings import FindingList
 from surgiplan_desktop.gui.widgets.layout import button, group, label
@@ -44,6 +45,8 @@ class PlanPanel(Panel):
         self._focused: object = None
         self._intro = label(self.word("plan_intro"), "secondary")
         self.content.addWidget(self._intro)
+        self._deformity = DeformityBar(self.stage)
+        self.content.addWidget(self._deformity)
         self._target_part = QWidget()
         self._build_target()
         self._tables = PlanTables(self.bridge, self.stage)
@@ -154,6 +157,7 @@ class PlanPanel(Panel):
         wedge = wedge if isinstance(wedge, WedgeDetail) else None
         current = step is not None and self.bridge.ready(wedge_key(step.id)) and self.bridge.ready(pieces_key(step.id))
         self._intro.setVisible(step is None)
+        self._deformity.refresh()
         self._show_target(step, plan)
         conflict = side_conflict(self.bridge) is not None  # the card at the top says which and what to do
         own = () if step is None else (osteotomy_key(step.id), wedge_key(step.id), pieces_key(step.id))

@@ -7,6 +7,7 @@ from typing import Final
 
 from PySide6.QtWidgets import QVBoxLayout, QWidget
 
+from surgiplan_desktop.app.describe_plan import standing_prediction_lines
 from surgiplan_desktop.gui.bridge import Bridge
 from surgiplan_desktop.gui.viewports.stage import Stage
 from surgiplan_desktop.gui.widgets.layout import Table, button, group, label
@@ -48,6 +49,8 @@ class PlanTables(QWidget):
         result.addWidget(self._state)
         self._table = Table("before_after", ("", word("before"), word("after")), (0, 96, 104))
         result.addWidget(self._table)
+        self._standing = label("", "small", "plan_standing")
+        result.addWidget(self._standing)
         self._gap_title = label(word("gap_to_measure"), "group")
         self._gap = Table("gaps", tuple(word(f"gap_{point}") for point in _POINTS), (98, 0, 92))
         result.addWidget(self._gap_title)
@@ -80,6 +83,8 @@ class PlanTables(QWidget):
         self._state.setText(word("updating"))
         self._state.setVisible(not current)
         self._table.fill([self._row(plan, name, unit) for name, unit in ROWS], right=(1, 2))
+        told = [line.strip() for line in standing_prediction_lines(plan, self._bridge.texts)]
+        self._standing.setText("\n".join(line[:1].upper() + line[1:] for line in told))
         self._show_wedge(plan, wedge, current)
         self._scenarios.fill([self._scenario(row) for row in plan.scenarios], right=(1, 2, 3))
 

@@ -29,6 +29,9 @@ class StudyContents(QWidget):
         outer = QVBoxLayout(self)
         outer.setContentsMargins(0, 0, 0, 0)
         outer.setSpacing(6)
+        self._films = QVBoxLayout()
+        self._films.setSpacing(6)
+        outer.addLayout(self._films)
         self._quality = QVBoxLayout()
         self._quality.setSpacing(6)
         self._told: object = None
@@ -50,7 +53,8 @@ class StudyContents(QWidget):
             return
         self._shown = shown
         clear(self._held)
-        if not any(shown):
+        self._show_films(case)
+        if case.study is None and not case.imported_bones:
             return
         word = self._bridge.word
         inner = group(self._held, word("group_study"))
@@ -59,13 +63,21 @@ class StudyContents(QWidget):
             inner.addWidget(card("\n".join(rows), "ok", word("imported_meshes")))
         for block in blocks:
             inner.addWidget(card(self._block_words(block), "ok", word("imported_study")))
+        for number, scout in enumerate(() if case.study is None else case.study.scouts):
+            words = scout.description or word("film_scout")
+            inner.addWidget(button(words, f"show_scout_{number}", lambda key=number: self.film_wanted.emit(key)))
+
+    def _show_films(self, case: Case) -> None:
+        """Films stand first: what the scan's light says may be long."""
+        clear(self._films)
+        if not case.films:
+            return
+        word = self._bridge.word
+        inner = group(self._films, word("group_films"))
         for film in case.films:
             side = word("side_not_asked") if film.side is None else word(f"side_{film.side}")
             words = word("film_name", side=side, taken=film.taken or word("film_no_date"))
             inner.addWidget(button(words, f"show_{film.id}", lambda key=film.id: self.film_wanted.emit(key)))
-        for number, scout in enumerate(() if case.study is None else case.study.scouts):
-            words = scout.description or word("film_scout")
-            inner.addWidget(button(words, f"show_scout_{number}", lambda key=number: self.film_wanted.emit(key)))
 
     def _show_quality(self) -> None:
         """Show the light of the scan with its reasons, worst first."""

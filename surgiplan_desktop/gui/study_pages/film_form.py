@@ -1,4 +1,4 @@
-"""What is said of a film by hand: side and date before it is attached; ball or ruler, and taking it out, afterwards."""
+"""What is said of a film by hand: side and date before it is attached; points, ball or ruler, and taking it out, afterwards."""
 
 from __future__ import annotations
 
@@ -6,10 +6,12 @@ from PySide6.QtCore import Signal
 from PySide6.QtWidgets import QButtonGroup, QCheckBox, QHBoxLayout, QLineEdit, QVBoxLayout, QWidget
 
 from surgiplan_desktop.app.film_pictures import FoundFilm
+from surgiplan_desktop.gui.study_pages.film_points import FilmPoints
+from surgiplan_desktop.gui.study_pages.film_results import FilmResults
 from surgiplan_desktop.gui.viewports.stage import Stage
 from surgiplan_desktop.gui.widgets.fields import NumberField
 from surgiplan_desktop.gui.widgets.findings import FindingList, card
-from surgiplan_desktop.gui.widgets.layout import button, clear, label, scroller
+from surgiplan_desktop.gui.widgets.layout import button, clear, group, label, scroller
 from surgiplan_desktop.model.anatomy import Side
 from surgiplan_desktop.model.study import Film, Scout
 
@@ -31,12 +33,17 @@ class FilmForm(QWidget):
     #: The film shall be taken out of the case.
     remove_wanted = Signal()
 
-    def __init__(self, stage: Stage) -> None:
+    #: Another leg of the film shall be worked on (Side).
+    side_wanted = Signal(object)
+
+    def __init__(self, stage: Stage, points: FilmPoints) -> None:
         super().__init__()
         self.setObjectName("film_form")
-        self.setFixedWidth(284)
+        self.setFixedWidth(330)
         self._stage = stage
         self._bridge = stage.bridge
+        self._points = points
+        self.results: FilmResults | None = None
         whole = QVBoxLayout(self)
         whole.setContentsMargins(0, 0, 0, 0)
         inside = QWidget()
@@ -51,20 +58,21 @@ class FilmForm(QWidget):
 
     def clear_form(self) -> None:
         """Show nothing."""
+        self.results = None
         clear(self._content)
 
     def show_found(self, found: FoundFilm) -> None:
         """Ask side and date of a film that is in no case yet."""
-        clear(self._content)
+        self.clear_form()
         word = self._bridge.word
         self._content.addWidget(label(word("film_not_in_case"), "secondary"))
         self._content.addWidget(label(word("film_which_side"), ""))
         row = QHBoxLayout()
-        group = QButtonGroup(self)
+        sides = QButtonGroup(self)
         self._sides: dict[Side, object] = {}
         for side in Side:
             made = button(word(f"side_{side}"), f"film_side_{side}", self._on_side, checkable=True)
-            group.addButton(made)
+            sides.addButton(made)
             row.addWidget(made)
             self._sides[side] = made
         self._content.addLayout(row)
@@ -86,36 +94,41 @@ class FilmForm(QWidget):
         self._content.addWidget(self._attach)
 
     def show_film(self, film: Film, *, lengths: str) -> None:
-        """Show a film of the case and offer its calibration."""
-        clear(self._content)
+        """Show a film of the case: its points and measures, its calibration."""
+        self.clear_form()
         word = self._bridge.word
+        self.results = FilmResults(self._stage, self._points)
+        self.results.side_wanted.connect(self.side_wanted)
+        self._content.addWidget(self.results)
+        self.results.refresh()
+        scale = group(self._content, word("film_scale"))
         locked = film.calibration.spacing_mm is None
         head = word("film_lengths_locked" if locked else "film_lengths_free")
-        self._content.addWidget(card(lengths, "warn" if locked else "ok", head))
-        self._content.addWidget(label(word("film_mark_how"), "secondary"))
+        scale.addWidget(card(lengths, "warn" if locked else "ok", head))
+        scale.addWidget(label(word("film_mark_how"), "secondary"))
         row = QHBoxLayout()
-        group = QButtonGroup(self)
+        kinds = QButtonGroup(self)
         self._kinds = {}
         for kind in ("ball", "ruler"):
             made = button(word(f"film_mark_{kind}"), f"film_mark_{kind}", lambda kind=kind: self._on_kind(kind), checkable=True)
-            group.addButton(made)
+            kinds.addButton(made)
             row.addWidget(made)
             self._kinds[kind] = made
-        self._content.addLayout(row)
+        scale.addLayout(row)
         self._known = NumberField("film_known", word("film_known"), "mm", 1.0, 1500.0, 1.0, 1, self._stage.theme)
         self._known.caption.setFixedWidth(84)
         self._known.show_value(_BALL_MM)
         self._known.setEnabled(False)
-        self._content.addWidget(self._known)
+        scale.addWidget(self._known)
         self._use = button(word("film_use_marks"), "film_use_marks", self._on_use)
         self._use.setEnabled(False)
-        self._content.addWidget(self._use)
+        scale.addWidget(self._use)
         self._add_findings(film.findings)
         self._content.addWidget(button(word("film_remove"), "film_remove", self.remove_wanted.emit, tip=word("film_remove_tip")))
 
     def show_scout(self, scout: Scout, words: str) -> None:
         """Say what a scout is."""
-        clear(self._content)
+        self.clear_form()
         self._content.addWidget(card(words, "", scout.description or self._bridge.word("film_scout")))
 
     def show_marked(self, marked: bool) -> None:

@@ -1,7 +1,8 @@
-"""Films and scouts: looked at before they are attached, with side and date by hand; lengths locked until calibrated."""
+"""Films and scouts: looked at before they are attached, with side and date by hand; then points, measures, calibration."""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 from PySide6.QtCore import Qt, Signal
@@ -22,6 +23,8 @@ from surgiplan_desktop.scene.film_grey import FilmLevels
 
 #: A film of the case by its id, a scout by its number.
 ItemKey = str | int
+#: Films of no more pixels are read at once (some 30 ms).
+_AT_ONCE = 3_000_000
 
 
 class FilmPage(QWidget):
@@ -57,7 +60,7 @@ class FilmPage(QWidget):
         middle.setContentsMargins(0, 0, 8, 0)
         middle.setSpacing(0)
         self.view = FilmView(stage)
-        self.form = FilmForm(stage)
+        self.form = FilmForm(stage, self.view.legs)
         middle.addWidget(self.view, 1)
         middle.addWidget(self.form)
         outer.addLayout(middle, 1)
@@ -67,7 +70,9 @@ class FilmPage(QWidget):
         self.form.mark_wanted.connect(self.view.mark)
         self.form.calibrate_wanted.connect(self._calibrate)
         self.form.remove_wanted.connect(self._remove)
+        self.form.side_wanted.connect(self._use_leg)
         self._bridge.case_changed.connect(lambda *_: self._follow())
+        self._bridge.results_changed.connect(lambda _keys: self._refresh_results())
         self._bridge.session_replaced.connect(self._close)
 
     @property
@@ -142,13 +147,19 @@ class FilmPage(QWidget):
         if levels is not None:
             self._show_item(item, levels)
             return
+        store = self._bridge.session.store
+        if item.shape[0] * item.shape[1] <= _AT_ONCE:
+            # a small film need not wait behind the bones that are being made
+            self._levels[item.pixels] = stored_picture(store, item)
+            self._show_item(item, self._levels[item.pixels])
+            return
         self.view.show_film(None, empty=self._bridge.word("film_being_read"))
 
         def read(levels: FilmLevels) -> None:
             self._levels[item.pixels] = levels
             self._show_item(item, levels)
 
-        self._run("reading_film", stored_picture, self._bridge.session.store, item, on_value=read)
+        self._run("reading_film", stored_picture, store, item, on_value=read)
 
     def _find(self, key: ItemKey) -> Film | Scout | None:
         case = self._bridge.case
@@ -165,12 +176,16 @@ class FilmPage(QWidget):
         return word("film_name", side=side, taken=item.taken or word("film_no_date"))
 
     def _show_item(self, item: Film | Scout, levels: FilmLevels) -> None:
-        if item == self._item:
-            return
+        same = self._item is not None and _without_points(item) == _without_points(self._item)
         self._item = item
+        if same:
+            self._refresh_results()
+            self.view.update()
+            return
         word = self._bridge.word
         code = [(self._bridge.case.code, "view/text")]
         if isinstance(item, Scout):
+            self.view.legs.use("", None)
             self.view.show_film(levels, corners=([(word("film_scout"), "view/text")], code, []))
             self.form.show_scout(item, word("film_scout_words"))
             return
@@ -189,8 +204,23 @@ class FilmPage(QWidget):
         kind = word("film_kind", kind=item.modality, columns=columns, rows=rows)
         self.view.show_film(levels, corners=([(kind, "view/text"), taken], [*code, *side], [corner]))
         self.view.mark("")
+        self.view.legs.use(item.id, self._leg_of(item))
         self.form.show_film(item, lengths=lengths)
         self.changed.emit()
+
+    def _leg_of(self, film: Film) -> Side:
+        """The leg worked on: as chosen on this page, else the one the film was attached with."""
+        legs = self.view.legs
+        now = legs.film
+        return legs.side if now is not None and now.id == film.id and legs.side is not None else film.side or Side.RIGHT
+
+    def _use_leg(self, side: Side) -> None:
+        if isinstance(self._shown, str):
+            self.view.legs.use(self._shown, side)
+
+    def _refresh_results(self) -> None:
+        if self.form.results is not None:
+            self.form.results.refresh()
 
     def _calibrate(self, kind: str, known_mm: float) -> None:
         points = tuple((point.x(), point.y()) for point in self.view.points)
@@ -220,6 +250,7 @@ class FilmPage(QWidget):
 
     def _reset(self) -> None:
         self._path = self._found = self._shown = self._item = None
+        self.view.legs.use("", None)
         self._levels.clear()
         self.form.clear_form()
         self.view.mark("")
@@ -229,3 +260,8 @@ class FilmPage(QWidget):
         if self.open:
             self._reset()
             self.closed.emit()
+
+
+def _without_points(item: Film | Scout) -> Film | Scout:
+    """What the page is built for; points come and go on it."""
+    return replace(item, legs=(), mirrored=False) if isinstance(item, Film) else item

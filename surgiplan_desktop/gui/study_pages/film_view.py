@@ -1,14 +1,16 @@
-"""A film: window and level, zoom, pan, what it is in the corners, and two points for ball or ruler."""
+"""A film: window and level, zoom, pan, what it is in the corners; two points for ball or ruler, eight points a leg."""
 
 from __future__ import annotations
 
 from typing import Final
 
 import numpy as np
-from PySide6.QtCore import QPointF, Qt, Signal
+from PySide6.QtCore import QPointF, QRectF, Qt, Signal
 from PySide6.QtGui import QImage, QKeyEvent, QMouseEvent, QPainter, QPaintEvent, QPen, QWheelEvent
 from PySide6.QtWidgets import QWidget
 
+from surgiplan_desktop.gui.study_pages.film_marks import LOUPE_PX, LOUPE_TIMES, draw_loupe, draw_marks, point_near
+from surgiplan_desktop.gui.study_pages.film_points import FilmPoints
 from surgiplan_desktop.gui.tools.base import GRAB_PX
 from surgiplan_desktop.gui.viewports.overlay import Overlay
 from surgiplan_desktop.gui.viewports.stage import Stage
@@ -17,10 +19,14 @@ from surgiplan_desktop.scene.film_grey import FilmLevels, film_grey
 Words = list[tuple[str, str]]
 #: Furthest in: pixels of the screen for one of the film.
 _NEAREST: Final = 16.0
+_ARROWS: Final = {Qt.Key.Key_Left: (-1, 0), Qt.Key.Key_Right: (1, 0), Qt.Key.Key_Up: (0, -1), Qt.Key.Key_Down: (0, 1)}
 
 
 class FilmView(QWidget):
-    """Shows one picture. With ``marking`` "ball" or "ruler", a drag places two points, whose ends can be moved."""
+    """Shows one picture. With ``marking`` "ball" or "ruler", a drag places two points, whose ends can be moved.
+
+    Otherwise the points of the leg are placed and dragged (``legs``).
+    """
 
     #: The two points were placed or moved.
     marked = Signal()
@@ -43,6 +49,10 @@ class FilmView(QWidget):
         self.points: list[QPointF] = []
         self._press: tuple[str, QPointF, object] | None = None
         self._space = False
+        self._hot = ""
+        self._pointer: QPointF | None = None
+        self.legs = FilmPoints(stage.bridge)
+        self.legs.changed.connect(self._follow_points)
         stage.theme_changed.connect(self.update)
 
     def show_film(self, film: FilmLevels | None, *, corners: tuple[Words, Words, Words] = ([], [], []), empty: str = "") -> None:
@@ -60,6 +70,8 @@ class FilmView(QWidget):
         """Place two points from now on ("ball", "ruler"), or no more ("")."""
         self._marking = kind
         self.points = []
+        if kind:
+            self.legs.stop()
         self.setCursor(self._cursor())
         self.update()
 
@@ -112,20 +124,52 @@ class FilmView(QWidget):
             overlay.empty([self._empty])
             painter.end()
             return
-        ratio = self.devicePixelRatioF()
-        wide, high = round(self.width() * ratio), round(self.height() * ratio)
-        corner = self.to_film(QPointF(0.5 / ratio, 0.5 / ratio))
-        grey = film_grey(self._film, corner.x(), corner.y(), self._scale / ratio, (wide, high), self._window, self._level)
-        image = QImage(grey.tobytes(), wide, high, wide, QImage.Format.Format_Grayscale8)
-        image.setDevicePixelRatio(ratio)
-        painter.drawImage(QPointF(0.0, 0.0), image)
+        self._draw_grey(painter, QRectF(self.rect()), self.to_film(QPointF(0.0, 0.0)), self._scale)
         self._draw_points(painter)
+        word, theme = self._stage.bridge.word, self._stage.theme
+        draw_marks(painter, overlay, theme, self.legs, self.to_screen, word, self._hot)
         top_left, top_right, bottom_left = self._corners
         words = self._stage.bridge.word("window_level", window=round(self._window), level=round(self._level))
         overlay.corner(top_left, right=False, bottom=False)
         overlay.corner(top_right, right=True, bottom=False)
         overlay.corner([*bottom_left, (words, "view/text")], right=False, bottom=True)
+        self._draw_loupe(painter)
         painter.end()
+
+    def _draw_grey(self, painter: QPainter, area: QRectF, corner: QPointF, scale: float) -> None:
+        """Paint the film into an area; ``corner`` is the place of the film at its upper left, ``scale`` columns in a px."""
+        if self._film is None:
+            return
+        ratio = self.devicePixelRatioF()
+        wide, high = round(area.width() * ratio), round(area.height() * ratio)
+        fine, half = scale / ratio, 0.5 * scale / ratio
+        left, top = corner.x() + half, corner.y() + half / self._film.aspect
+        grey = film_grey(self._film, left, top, fine, (wide, high), self._window, self._level)
+        image = QImage(grey.tobytes(), wide, high, wide, QImage.Format.Format_Grayscale8)
+        image.setDevicePixelRatio(ratio)
+        painter.drawImage(area.topLeft(), image)
+
+    def _draw_loupe(self, painter: QPainter) -> None:
+        """What lies under the point that is held, or that comes next, enlarged in the corner that is farthest from it."""
+        places = self.legs.handles()
+        placing = self.legs.placing is not None and self._pointer is not None and not self._marking
+        if self.legs.held in places:
+            at = places[self.legs.held]
+        elif placing and self._pointer is not None:
+            at = self.to_film(self._pointer)
+        else:
+            return
+        on_screen = self.to_screen(at)
+        left = self.width() - LOUPE_PX - 10.0 if on_screen.x() < self.width() / 2.0 else 10.0
+        top = 48.0 if on_screen.y() > self.height() / 2.0 else self.height() - LOUPE_PX - 48.0
+        area = QRectF(left, top, LOUPE_PX, LOUPE_PX)
+        scale = max(min(self._scale / LOUPE_TIMES, 1.0), 1.0 / _NEAREST)
+        aspect = 1.0 if self._film is None else self._film.aspect
+
+        def grey(size: int) -> None:
+            self._draw_grey(painter, area, at - QPointF(0.5 * size * scale, 0.5 * size * scale / aspect), scale)
+
+        draw_loupe(painter, self._stage.theme, area, grey, "accent")
 
     def _draw_points(self, painter: QPainter) -> None:
         if len(self.points) != 2:
@@ -158,17 +202,22 @@ class FilmView(QWidget):
                 near = 1
             self._press = ("end", at, near)
         elif event.button() == Qt.MouseButton.LeftButton:
-            self._press = ("pan", at, QPointF(self._centre))
+            taken = self.legs.press(self.to_film(at), point_near(self.legs, self.to_screen, at))
+            self._press = ("point", at, None) if taken else ("pan", at, QPointF(self._centre))
         self.setCursor(self._cursor())
 
     def mouseMoveEvent(self, event: QMouseEvent) -> None:
+        self._pointer = event.position()
         if self._press is None or self._film is None:
+            self._hover()
             return
         kind, start, what = self._press
         delta = event.position() - start
         if kind == "window":
             step = self._film.window / 400.0
             self.set_window_level(what[0] + step * delta.x(), what[1] - step * delta.y())
+        elif kind == "point":
+            self.legs.move(self.to_film(event.position()))
         elif kind == "pan":
             self._centre = what - QPointF(delta.x() * self._scale, delta.y() * self._scale / self._film.aspect)
             self._fitted = False
@@ -179,6 +228,9 @@ class FilmView(QWidget):
     def mouseReleaseEvent(self, _event: QMouseEvent) -> None:
         press, self._press = self._press, None
         self.setCursor(self._cursor())
+        if press is not None and press[0] == "point":
+            self.legs.release()
+            self._hover()
         if press is not None and press[0] == "end":
             if self.points[0] == self.points[1]:
                 self.points = []
@@ -203,6 +255,12 @@ class FilmView(QWidget):
             self.zoom(0.8, middle)
         elif event.key() == Qt.Key.Key_F:
             self.fit()
+        elif event.key() in _ARROWS and self.legs.chosen:
+            self.legs.nudge(*_ARROWS[Qt.Key(event.key())], far=bool(event.modifiers() & Qt.KeyboardModifier.ShiftModifier))
+        elif event.key() in (Qt.Key.Key_Delete, Qt.Key.Key_Backspace) and self.legs.chosen:
+            self.legs.remove()
+        elif event.key() == Qt.Key.Key_Escape and self.legs.placing:
+            self.legs.stop()
         else:
             super().keyPressEvent(event)
         self.setCursor(self._cursor())
@@ -212,6 +270,33 @@ class FilmView(QWidget):
             self._space = False
             self.setCursor(self._cursor())
         super().keyReleaseEvent(event)
+
+    def focusNextPrevChild(self, forward: bool) -> bool:
+        if not self.legs.handles():
+            return super().focusNextPrevChild(forward)
+        self.legs.cycle(1 if forward else -1)
+        return True
+
+    def leaveEvent(self, event: object) -> None:
+        super().leaveEvent(event)
+        self._pointer = None
+        self._hot = ""
+        self.update()
+
+    def _hover(self) -> None:
+        """The point under the pointer glows; with one to place, the loupe goes along."""
+        idle = self._pointer is not None and not self._marking and self.legs.placing is None
+        near = point_near(self.legs, self.to_screen, self._pointer) if idle else ""
+        if near != self._hot:
+            self._hot = near
+            self.setCursor(self._cursor())
+            self.update()
+        elif self.legs.placing is not None:
+            self.update()
+
+    def _follow_points(self) -> None:
+        self.setCursor(self._cursor())
+        self.update()
 
     def resizeEvent(self, event: object) -> None:
         super().resizeEvent(event)
@@ -234,4 +319,6 @@ class FilmView(QWidget):
             return Qt.CursorShape.ClosedHandCursor
         if self._space:
             return Qt.CursorShape.OpenHandCursor
-        return Qt.CursorShape.CrossCursor if self._marking else Qt.CursorShape.ArrowCursor
+        if self._marking or self.legs.placing is not None:
+            return Qt.CursorShape.CrossCursor
+        return Qt.CursorShape.SizeAllCursor if self._hot else Qt.CursorShape.ArrowCursor
