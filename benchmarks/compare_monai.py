@@ -6,8 +6,8 @@ SCAN is a volume file (NIfTI, NRRD, MetaImage), PACK the folder of the pack leg-
 and this program. The weights are read out of the pack's ONNX files, so both run the same network.
 
 *tiles*: the fine network over the whole scan, every tile run, MONAI's tile positions and the program's weights in both; seconds
-of OpenVINO and ONNX Runtime in parts of MONAI's, and the share of equal labels. *pipeline*: the program with coarse pass and tiles
-skipped, reading of the scan included, against MONAI with the fine network over the full volume (given the coarse names for free);
+of OpenVINO and ONNX Runtime in parts of MONAI's, and the share of equal labels. *pipeline*: the program with coarse pass and
+tiles skipped, resampling included, against MONAI with the fine network over the full volume (given the coarse names for free):
 seconds, and Dice of each class against MONAI's labels.
 """
 
