@@ -13,7 +13,7 @@ from surgiplan_desktop.gui.bridge import Bridge
 from surgiplan_desktop.model.anatomy import Side
 from surgiplan_desktop.model.steps import GuideStep, ImplantStep, OsteotomyStep
 from surgiplan_desktop.model.study import Finding
-from surgiplan_desktop.planning.film_graph import deformity_key, film_comparison_key, standing_key
+from surgiplan_desktop.planning.film_graph import deformity_key, film_comparison_key, film_measures_key, standing_key
 from surgiplan_desktop.planning.graph import (
     bone_key,
     guide_key,
@@ -79,6 +79,7 @@ def wanted_keys(bridge: Bridge) -> set[Key]:
         wanted |= {uncertainty_key(number) for number in range(len(case.study.blocks))}
     for leg in Side:
         wanted |= {standing_key(leg), deformity_key(leg), *(film_comparison_key(film.id, leg) for film in case.films)}
+        wanted |= {film_measures_key(film.id, leg) for film in case.films}
     if side is not None:
         wanted |= {landmarks_key(side), measures_key(side), measure_spread_key(side), leg_quality_key(side)}
         for step in case.steps:
