@@ -21,6 +21,7 @@ from vtkmodules.vtkCommonDataModel import vtkImageData
 from vtkmodules.vtkFiltersCore import vtkFlyingEdges3D
 
 from surgiplan_desktop.base.arrays import BoolArray, FloatArray, IntArray
+from surgiplan_desktop.geometry.adjacency import mean_of_neighbours
 from surgiplan_desktop.geometry.convert import polydata_to_arrays
 
 FloatImage = NDArray[np.float32]
@@ -109,7 +110,7 @@ def settled(hu: FloatImage, own: BoolArray, foreign: BoolArray, spacing_mm: Floa
         if len(faces) < 4:
             break
         profiles = _profiles(steady, depth, label, theirs, points, spacing_mm, coarse, share * doubt_mm)
-        linked = _links(faces, len(points))
+        linked = mean_of_neighbours(faces, len(points))
         shift, before = _edge(profiles, linked, doubt_mm, votes, smoothings)
         depth, valley = _moved(depth, points, shift, before, coarse, share * doubt_mm)
     full = _thickened(depth, stride, hu.shape)
@@ -196,16 +197,6 @@ def _outline(depth: FloatImage, spacing_mm: FloatArray) -> tuple[FloatArray, Int
     contour.Update()
     vertices, faces = polydata_to_arrays(contour.GetOutput())
     return vertices[:, ::-1] * spacing_mm, faces
-
-
-def _links(faces: IntArray, count: int) -> sparse.csr_array:
-    """Matrix that takes the mean of a vertex and its neighbours."""
-    a = np.concatenate([faces[:, 0], faces[:, 1], faces[:, 2], faces[:, 1], faces[:, 2], faces[:, 0], np.arange(count)])
-    b = np.concatenate([faces[:, 1], faces[:, 2], faces[:, 0], faces[:, 0], faces[:, 1], faces[:, 2], np.arange(count)])
-    joined = sparse.csr_array((np.ones(len(a), dtype=np.float32), (a, b)), shape=(count, count))
-    joined.data[:] = 1.0
-    scale: FloatImage = 1.0 / np.diff(joined.indptr).astype(np.float32)
-    return sparse.csr_array(sparse.diags_array(scale) @ joined)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

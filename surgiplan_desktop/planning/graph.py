@@ -33,6 +33,7 @@ from surgiplan_desktop.planning.implants import place_implant
 from surgiplan_desktop.planning.imported_bone import bone_from_mesh
 from surgiplan_desktop.planning.landmarks.femur import find_femur
 from surgiplan_desktop.planning.landmarks.merge import merge_landmarks
+from surgiplan_desktop.planning.landmarks.patella import find_patella
 from surgiplan_desktop.planning.landmarks.tibia import find_tibia
 from surgiplan_desktop.planning.limits import default_limits
 from surgiplan_desktop.planning.measure_spread import leg_spread
@@ -43,6 +44,7 @@ from surgiplan_desktop.planning.pieces import cut_pieces
 from surgiplan_desktop.planning.records import Guide, ImplantPlacement, OsteotomyPlan
 from surgiplan_desktop.planning.scan_quality import ScanQuality, judge_leg, judge_scan
 from surgiplan_desktop.planning.sides import SideWitnesses, require_sides_agree, witnesses_of
+from surgiplan_desktop.planning.surface_sd import spread_of_bone
 from surgiplan_desktop.planning.wedge import describe_wedge
 
 AssetLoader = Callable[[AssetId], AnyArray]
@@ -252,6 +254,12 @@ def _add_bones(graph: dict[Key, Node], case: Case, load: AssetLoader) -> None:
     _add_run(graph, run, blocks, load, labels_key, bone_key)
     for number, (assets, affine) in enumerate(zip(run.uncertainty, run.uncertainty_affines, strict=True)):
         graph[uncertainty_key(number)] = Node("uncertainty", 1, _load_uncertainty, (*assets, affine), context=(load,))
+    seen: list[Key] = []
+    for number in range(len(blocks)):
+        seen += [labels_key(number), volume_key(number)]
+        seen += [uncertainty_key(number)] if uncertainty_key(number) in graph else []
+    for bone in run.bones:
+        graph[surface_sd_key(bone)] = Node("spread_of_bone", 1, spread_of_bone, (bone,), (bone_key(bone), *seen), "thread")
     if len(case.segmentations) > 1:  # so that two runs can be compared; same inputs, same fingerprints, nothing computed twice
         for other in case.segmentations:
             _add_run(graph, other, blocks, load, partial(run_labels_key, other.id), partial(run_bone_key, other.id))
@@ -313,17 +321,23 @@ def _add_leg(graph: dict[Key, Node], case: Case, side: Side) -> None:
     found: list[Key] = []
     if femur is not None:
         found.append(("found", side, BoneName.FEMUR))
-        graph[found[-1]] = Node("find_femur", 3, find_femur, (side,), (bone_key(femur),), "thread")
+        graph[found[-1]] = Node("find_femur", 4, find_femur, (side,), (bone_key(femur),), "thread")
     if tibia is not None:
         needs: tuple[Key, ...] = (bone_key(tibia),) if fibula is None else (bone_key(tibia), bone_key(fibula))
         found.append(("found", side, BoneName.TIBIA))
-        graph[found[-1]] = Node("find_tibia", 6, find_tibia, (side,), needs, "thread")
+        graph[found[-1]] = Node("find_tibia", 7, find_tibia, (side,), needs, "thread")
     if found:
         present = tuple((bone.bone, bone_key(bone)) for bone in (femur, tibia, fibula) if bone is not None)
         names, shapes = tuple(name for name, _ in present), tuple(key for _, key in present)
         sections: Key = ("found", side, "constructions")
         graph[sections] = Node("find_constructions", 1, find_constructions, (side, names), (*shapes, *found), "thread")
         found.append(sections)
+    patella = BoneId(side, BoneName.PATELLA)
+    if patella in case.bones:
+        neighbours = tuple(("found", side, name) for name in (BoneName.FEMUR, BoneName.TIBIA))
+        needs = (bone_key(patella), *(key for key in neighbours if key in graph))
+        found.append(("found", side, BoneName.PATELLA))
+        graph[found[-1]] = Node("find_patella", 1, find_patella, (side,), needs, "thread")
     placed = tuple(sorted((name, item.point_lps) for (where, name), item in case.landmarks.items() if where == side))
     graph[landmarks_key(side)] = Node("merge_landmarks", 2, merge_landmarks, (side, placed), tuple(found))
     graph[frames_key(side)] = Node("leg_frames", 2, leg_frames, (), (landmarks_key(side),))

@@ -155,6 +155,21 @@ class Landmarks:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class SurfaceSpread:
+    """Standard deviation of a bone's surface along its normal, mm: one array (n,) a part of the Bone, one value a vertex.
+
+    NaN where nothing is said: on the caps of open ends. Bones imported as meshes have no SurfaceSpread.
+    """
+
+    parts: tuple[FloatArray, ...]
+
+    @property
+    def sd_mm(self) -> FloatArray:
+        """The values of all parts in their order, shape (n,)."""
+        return np.concatenate(self.parts)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class LegFrames:
     """Bone frames and named frontal planes of one leg (clinical.md 0.2, 0.4); None where a landmark is missing.
 
