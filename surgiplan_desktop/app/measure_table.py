@@ -102,7 +102,7 @@ def as_text(rows: Sequence[MeasureRow], texts: Texts) -> str:
         words = row.written("words") + ("" if not isinstance(sd, float) else f" ± {sd:.{0 if unit == '%' else 1}f}")
         line = f"{row.written('name'):<24} {words:<32}"
         if row.cells["compared_value"] is not None:
-            other = value_words(row.written("measure"), row.cells["compared_value"], unit, texts)  # type: ignore[arg-type]
+            other = value_words(row.written("measure"), row.cells["compared_value"], unit, texts)
             line += " " + texts.text(f"ui.compare_{row.written('compared_with')}") + f": {other}"
         lines.append(line.rstrip())
     return "\n".join(lines) + "\n"

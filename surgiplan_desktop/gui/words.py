@@ -76,6 +76,8 @@ def measure_tip(bridge: Bridge, measure: Measure) -> str:
         rows.append(bridge.word("normal_range", low=f"{measure.normal[0]:g}", high=f"{measure.normal[1]:g}"))
     if measure.value_limb_plane is not None:
         rows.append(bridge.word("in_limb_plane", value=f"{measure.value_limb_plane:.1f}"))
+    if measure.value_3d is not None:
+        rows.append(bridge.word("in_space", value=f"{measure.value_3d:.1f}"))
     if measure.source:
         rows.append(measure.source)
     if measure.reason is not None:

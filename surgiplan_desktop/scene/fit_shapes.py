@@ -78,7 +78,8 @@ def _grid_faces(rows: int, columns: int) -> list[tuple[int, int, int]]:
 
 def _circle() -> FloatArray:
     angles = np.linspace(0.0, 2.0 * np.pi, _AROUND, endpoint=False)
-    return np.c_[np.cos(angles), np.sin(angles)]
+    circle: FloatArray = np.c_[np.cos(angles), np.sin(angles)]
+    return circle
 
 
 def _sphere(centre: FloatArray, radius_mm: float) -> Mesh:

@@ -40,7 +40,8 @@ class FrontalPlane:
     def flat(self, points_lps: FloatArray) -> FloatArray:
         """Return points (n, 3) as mm on the film: across towards the patient's left, up; shape (n, 2)."""
         local = np.atleast_2d(self.frame.to_local(points_lps))
-        return np.c_[-local[:, 2], local[:, 1]]
+        flat: FloatArray = np.c_[-local[:, 2], local[:, 1]]
+        return flat
 
     def depth(self, points_lps: FloatArray) -> FloatArray:
         """Return how far anterior of the plane points lie, mm, shape (n,)."""

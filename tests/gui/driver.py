@@ -84,6 +84,7 @@ class RealWindow:
             "QT_SCALE_FACTOR": str(scale),
         }
         start = command or [sys.executable, "-m", "surgiplan_desktop", "gui", *arguments]
+        self.clicks = self.keys = 0  # of the user: presses of a button, a drag being one; keys
         self.process = subprocess.Popen(start, env=environment, stdout=self._log, stderr=self._log)
         self.log_path = folder / "window.txt"
         self.wait(lambda state: "window" in state["widgets"], 60, "the window")
@@ -139,6 +140,7 @@ class RealWindow:
         x, y, width, height = self.state()["widgets"][name]["rect"]
         self.screen.tool("mousemove", round(x + at[0] * width), round(y + at[1] * height))
         time.sleep(0.1)
+        self.clicks += 1
         self.screen.tool("click", button)
         time.sleep(0.5)
 
@@ -148,6 +150,7 @@ class RealWindow:
         x, y = self.state()["handles"][handle]
         self.screen.tool("mousemove", x, y)
         time.sleep(0.3)
+        self.clicks += 1
         self.screen.tool("mousedown", 1)
         for part in range(1, 9):
             self.screen.tool("mousemove", x + right * part // 8, y + down * part // 8)
@@ -182,6 +185,7 @@ class RealWindow:
 
     def key(self, keys: str) -> None:
         """Press keys, such as ``ctrl+z``."""
+        self.keys += 1
         self.screen.tool("key", keys)
         time.sleep(0.5)
 
@@ -208,6 +212,18 @@ class RealWindow:
         self.close()
 
 
+def check_points(window: RealWindow, seen: Callable[[str], object] = lambda _name: None) -> None:
+    """Look at the five stages of the check and confirm each, by mouse alone."""
+    window.click("measure_primary")
+    for number, stage in enumerate(("head", "notch", "condyles", "plateau", "ankle"), start=1):
+        title = f"{number} of 5"
+        window.wait(lambda state, title=title: title in state["widgets"].get("check_title", {}).get("text", ""), 30, title)
+        window.wait_idle(60)
+        seen(f"06-check-{number}-{stage}")
+        window.click("measure_primary")
+    window.wait_enabled("measure_primary", 30, "plan")
+
+
 def walk_the_road(window: RealWindow, side: str = "right", seen: Callable[[str], object] = lambda _name: None) -> list[Path]:
     """From nothing to the exported guide of the demo leg, by mouse alone. ``seen(name)`` is called on each screen."""
     seen("01-study-empty")
@@ -230,6 +246,7 @@ def walk_the_road(window: RealWindow, side: str = "right", seen: Callable[[str],
     window.click("review_primary")
     window.wait(lambda state: "varus" in state["widgets"].get("measures", {}).get("text", ""), 180, "measures")
     seen("06-measure")
+    check_points(window, seen)
     window.click("measure_primary")
     window.click("plan_primary", seconds=60)
     window.wait_enabled("plan_primary", 120, "guide")

@@ -11,6 +11,7 @@ from surgiplan_desktop.gui.panels.measure_rows import landmark_order, landmark_r
 from surgiplan_desktop.gui.panels.measure_values import MeasureValues
 from surgiplan_desktop.gui.tools.base import Tool
 from surgiplan_desktop.gui.tools.landmark_tool import LandmarkTool
+from surgiplan_desktop.gui.widgets.deformity_bar import DeformityBar
 from surgiplan_desktop.gui.widgets.findings import FindingList
 from surgiplan_desktop.gui.widgets.layout import Table, button, group, label
 from surgiplan_desktop.gui.words import landmark_words
@@ -50,12 +51,19 @@ class MeasurePanel(Panel):
         measures.addWidget(self._waiting)
         self._values = MeasureValues(self.bridge, self.stage)
         measures.addWidget(self._values)
+        self._deformity = DeformityBar(self.stage, "measure_deformity")
+        measures.addWidget(self._deformity)
         self._failed = QVBoxLayout()
         measures.addLayout(self._failed)
         self._findings = FindingList(self.bridge, "measure_findings")
         content.addWidget(self._findings)
-        self._build_points(group(content, self.word("group_check")))
-        self._build_landmarks(group(content, self.word("group_landmarks")))
+        self._points = QWidget()
+        points = QVBoxLayout(self._points)
+        points.setContentsMargins(0, 0, 0, 0)
+        points.setSpacing(8)
+        self._build_points(group(points, self.word("group_check")))
+        self._build_landmarks(group(points, self.word("group_landmarks")))
+        content.addWidget(self._points)
         content.addStretch(1)
         self.stage.handles_changed.connect(self._show_mode)
         self.stage.looking_changed.connect(self._on_looking)
@@ -216,6 +224,9 @@ class MeasurePanel(Panel):
         keys = () if side is None else (*self._found(), measures_key(side))
         self.show_trouble(self._failed, keys, self.word("measures_failed"))
         self._values.show_measures(measures if isinstance(measures, Measures) else None)
+        self._values.setVisible(isinstance(measures, Measures))
+        self._points.setVisible(landmarks is not None)
+        self._deformity.refresh()
         if landmarks is not None and side is not None:
             self._show_stages(landmarks)
             self._show_landmarks(landmarks)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Final
 
@@ -23,7 +24,8 @@ from surgiplan_desktop.model.case import PointCheck
 from surgiplan_desktop.model.edits import put_point_check, release_landmark
 from surgiplan_desktop.planning.graph import landmarks_key, measures_key
 from surgiplan_desktop.planning.point_checks import STAGES, PointStage, stage_points, stage_states, unchecked
-from surgiplan_desktop.planning.records import FitCylinder, FitLine, FitPlane, FitSphere, Landmarks, Measures
+from surgiplan_desktop.planning.records import FitCylinder, FitLine, FitPlane, FitSphere, Landmarks, Measure, Measures
+from surgiplan_desktop.planning.sensitivity import sensitivity
 from surgiplan_desktop.scene.measuring import fit_of
 
 #: From where 3D looks at each stage: azimuth from anterior towards the patient's left, elevation (deg).
@@ -52,6 +54,8 @@ class CheckPage(QWidget):
         self._at: PointStage | None = None
         self._since = 0.0
         self._rows: list[LandmarkId] = []
+        self._felt: Mapping[str, Mapping[LandmarkId, float]] = {}
+        self._felt_for: Landmarks | None = None
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(8)
@@ -87,7 +91,7 @@ class CheckPage(QWidget):
         self._fit = Table("check_fit_facts", ("", ""), (0, 96))
         fit.addWidget(self._fit)
         hangs = group(layout, bridge.word("group_hangs_on"))
-        self._measures = Table("check_measures", ("", "", ""), (0, 122, 40))
+        self._measures = Table("check_measures", ("", "", ""), (0, 100, 88))
         hangs.addWidget(self._measures)
         layout.addWidget(button(bridge.word("whole_leg"), "check_stop", self.ended.emit, tip=bridge.word("whole_leg_tip")))
         layout.addStretch(1)
@@ -105,7 +109,7 @@ class CheckPage(QWidget):
         left = unchecked(self._bridge.case, side, landmarks)
         self._at = part or (left[0] if left else STAGES[0])
         self._since = time.monotonic()
-        self._tool.shown = self._at.points
+        self._tool.shown, self._tool.only_shown = self._at.points, True
         self._tool.chosen = self._at.points[0]
         self._tool.placing = False
         self._stage.look_for(landmark=self._at.points[0], fit=self._at.fit, measure="")
@@ -135,7 +139,7 @@ class CheckPage(QWidget):
     def leave(self) -> None:
         """Go back to the whole leg."""
         self._at = None
-        self._tool.placing = False
+        self._tool.placing = self._tool.only_shown = False
         self._stage.look_for(landmark="", fit="")
 
     def primary_words(self) -> str:
@@ -168,8 +172,23 @@ class CheckPage(QWidget):
         self._show_fit(landmarks, at)
         measures = self._bridge.value(measures_key(side))
         if isinstance(measures, Measures):
-            rows = [measure_row(self._bridge, theme, item, None, None) for item in measures_of(measures, at.measures)]
-            self._measures.fill(rows, right=(1,))
+            self._read_sensitivity(landmarks)
+            rows = []
+            for item in measures_of(measures, at.measures):
+                name, value, _ = measure_row(self._bridge, theme, item, None, None)
+                rows.append((name, value, (self._per_mm(at, item), theme.colour("text/secondary"), word("per_mm_tip"))))
+            self._measures.fill(rows, right=(1, 2))
+
+    def _read_sensitivity(self, landmarks: Landmarks) -> None:
+        """Ask how much each measure changes with each point; not while a point is dragged."""
+        if not self._bridge.session.interacting and self._felt_for is not landmarks:
+            self._felt, self._felt_for = sensitivity(landmarks), landmarks
+
+    def _per_mm(self, at: PointStage, item: Measure) -> str:
+        """Return by how much a measure changes at most when one of the points moves by 1 mm."""
+        changes = [self._felt.get(item.id, {}).get(name, 0.0) for name in at.points]
+        unit = {"deg": "°", "%": " %", "mm": " mm"}.get(item.unit, "")
+        return f"{max(changes):.2f}{unit}/mm" if any(changes) else ""
 
     def _show_points(self, landmarks: Landmarks, at: PointStage) -> None:
         self._rows = [name for name in at.points if name in landmarks.items]

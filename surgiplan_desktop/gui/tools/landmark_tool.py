@@ -44,8 +44,8 @@ class LandmarkTool(Tool):
     ----------
     chosen
         The landmark that is placed by a click and given back by a button.
-    shown
-        Landmarks that can be grabbed; the others are dots. None: all.
+    shown, only_shown
+        Landmarks that can be grabbed, None: all; and whether those that were moved by hand are left out as well.
     """
 
     def __init__(self, bridge: Bridge) -> None:
@@ -54,6 +54,7 @@ class LandmarkTool(Tool):
         self._before: tuple[LandmarkId, FloatArray] | None = None
         self.chosen: LandmarkId | None = None
         self.shown: Collection[LandmarkId] | None = None
+        self.only_shown = False
         self.placing = False
 
     @property
@@ -75,7 +76,8 @@ class LandmarkTool(Tool):
         for item in landmarks.items.values():
             if item.point_lps is None:
                 continue
-            if self.shown is not None and item.id not in self.shown and item.id != self.chosen and item.status != "edited":
+            moved = item.status == "edited" and not self.only_shown
+            if self.shown is not None and item.id not in self.shown and item.id != self.chosen and not moved:
                 continue
             role = {"edited": "warn", "estimated": "text/secondary"}.get(item.status, "accent")
             shape = "ring" if item.id == self.chosen else "ball"

@@ -193,6 +193,8 @@ class Overlay:
             lines = [text for text in (handle.text, *handle.value.split("\n")) if text]
             widest = max((self.measure(text) for text in lines), default=0.0)
             left = self.inside(x + 16.0 if x + 16.0 + widest < self._width else x - 16.0 - widest, widest)
+            if left - 12.0 < x < left + widest + 12.0:  # no room beside it
+                y -= 16.0 * len(lines) + 8.0
             painter.setPen(Qt.PenStyle.NoPen)
             painter.setBrush(self._theme.on_image("view/halo", 0.72))  # the words of other things stay behind
             painter.drawRoundedRect(QRectF(left - 5.0, y - 19.0, widest + 10.0, 16.0 * len(lines) + 6.0), 4.0, 4.0)
