@@ -1,7 +1,7 @@
 """Keeps ``None`` alive under PySide6 6.12 on Python 3.11.
 
-That PySide6 counts on the immortal None of Python 3.12: each call of a Qt method that returns nothing takes one reference away, and
-Python 3.11, which counts them, ends the process with "deallocating None" after some ten thousand calls: a minute of scrolling.
+That PySide6 counts on the immortal None of Python 3.12: each call of a Qt method that returns nothing takes one reference away.
+Python 3.11 counts them and ends the process with "deallocating None" after some ten thousand calls: a minute of scrolling.
 """
 
 from __future__ import annotations

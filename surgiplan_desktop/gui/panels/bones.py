@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import numpy as np
 from PySide6.QtGui import QColor, QIcon, QPixmap
 from PySide6.QtWidgets import QCheckBox, QVBoxLayout
 
 from surgiplan_desktop.app.run_segmentation import segment
+from surgiplan_desktop.base.arrays import FloatArray, IntArray
 from surgiplan_desktop.derive.node import Failed
 from surgiplan_desktop.gui.panels.base import Panel
+from surgiplan_desktop.gui.panels.bones_results import ResultChoice
+from surgiplan_desktop.gui.panels.bones_way import WayChoice
 from surgiplan_desktop.gui.steps import findings_of_bones
 from surgiplan_desktop.gui.widgets.findings import FindingList, card
+from surgiplan_desktop.gui.widgets.heat_choice import HeatChoice
 from surgiplan_desktop.gui.widgets.layout import button, clear, group, label
 from surgiplan_desktop.model.anatomy import BoneId, BoneName
 from surgiplan_desktop.model.mesh import Bone
-from surgiplan_desktop.planning.graph import bone_key
+from surgiplan_desktop.planning.graph import bone_key, surface_sd_key
 
 
 class BonesPanel(Panel):
@@ -25,7 +30,10 @@ class BonesPanel(Panel):
         self._shown: object = None
         self._awaited = False
         how = group(self.content, self.word("group_method"))
-        how.addWidget(label(self.word("bones_method"), "secondary"))
+        self._by = label("", "secondary", "found_by")
+        how.addWidget(self._by)
+        self._way = WayChoice(self.bridge, self.refresh)
+        how.addWidget(self._way)
         self._again = button(self.word("find_again"), "find_again", self._find, tip=self.word("find_again_tip"))
         how.addWidget(self._again)
         self._cancel = button(self.word("cancel_job"), "bones_cancel", self._stop)
@@ -33,12 +41,25 @@ class BonesPanel(Panel):
         self._list = QVBoxLayout()
         self._list.setSpacing(2)
         self.content.addLayout(self._list)
+        self._heat = HeatChoice(self.stage)
+        self.content.addWidget(self._heat)
+        self._results = ResultChoice(self.stage)
+        self.content.addWidget(self._results)
         self._findings = FindingList(self.bridge, "bones_findings")
         self.content.addWidget(self._findings)
         self.bridge.results_changed.connect(self._tell_when_ready)
+        self.stage.picture_changed.connect(self._late.start)
 
     def _find(self) -> None:
-        self.work("segmenting", segment, self.bridge.session, on_value=lambda _run: self._found())
+        self.work(
+            "segmenting",
+            segment,
+            self.bridge.session,
+            model=self._way.model,
+            device=self._way.device,
+            leave_one_core=True,
+            on_value=lambda _run: self._found(),
+        )
 
     def _found(self) -> None:
         self._awaited = True
@@ -59,6 +80,7 @@ class BonesPanel(Panel):
 
     def renew(self) -> None:
         self._awaited = False
+        self._way.forget()
         super().renew()
 
     def _stop(self) -> None:
@@ -74,25 +96,66 @@ class BonesPanel(Panel):
     def refresh(self) -> None:
         case = self.bridge.case
         have = bool(case.bones)
-        self._again.setVisible(have and case.study is not None and not self.busy)
+        finds = case.study is not None and not self.busy
+        self._way.setVisible(finds)
+        if finds:
+            self._way.refresh()
+        must_read = finds and self._way.must_read
+        self._again.setVisible(have and finds)
+        self._again.setEnabled(not must_read and self._way.model is not None)
         self._cancel.setVisible(self.busy)
+        self._say_by_what()
         self._show_bones()
+        self._heat.setVisible(have)
+        self._heat.refresh()
+        self._results.refresh()
         self._findings.show_findings(findings_of_bones(self.bridge))
         if case.study is None and not have:
             self.say_next(self.word("find_bones"), enabled=False, reason=self.word("needs_study"))
         elif self.busy:
             self.say_next(self.word("working"), enabled=False)
+        elif not have and (must_read or self._way.model is None):
+            reason = self.word("licence_before_use") if must_read else ""
+            self.say_next(self.word("find_bones"), enabled=False, reason=reason)
         elif not have:
             self.say_next(self.word("find_bones"), reason=self.word("find_bones_time"))
         else:
             self.say_next(self.word("next_review"))
 
+    def _say_by_what(self) -> None:
+        """Say what found the bones: model, licence, what really ran it, how long."""
+        run = self.bridge.case.segmentation
+        self._by.setVisible(run is not None)
+        if run is None:
+            return
+        seconds = f"{run.seconds:.0f}"
+        if run.model:
+            words = self.word(
+                "found_by",
+                model=run.model,
+                version=run.model_version,
+                provider=run.provider,
+                seconds=seconds,
+                licence=run.licence,
+            )
+        else:
+            words = self.word("found_without_ai", seconds=seconds)
+        self._by.setText(words)
+
     def _show_bones(self) -> None:
         bones = self.bridge.case.bones
         opacity = self.bridge.session.view.opacity
         values = tuple(self.bridge.value(bone_key(bone)) for bone in bones)
+        spreads = tuple(self.bridge.value(surface_sd_key(bone)) for bone in bones)
         failed = tuple(isinstance(self.bridge.state(bone_key(bone)), Failed) for bone in bones)
-        key = (bones, tuple(map(id, values)), failed, tuple(sorted(opacity.items())), self.stage.theme.look)
+        key = (
+            bones,
+            tuple(map(id, values)),
+            tuple(map(id, spreads)),
+            failed,
+            tuple(sorted(opacity.items())),
+            self.stage.theme.look,
+        )
         if key == self._shown:
             return
         self._shown = key
@@ -100,7 +163,7 @@ class BonesPanel(Panel):
         if not bones:
             return
         inner = group(self._list, self.word("group_bones"))
-        for bone, value, broken in zip(bones, values, failed, strict=True):
+        for bone, value, spread, broken in zip(bones, values, spreads, failed, strict=True):
             side, name = self.word(f"side_{bone.side}"), self.word(bone.bone)
             box = QCheckBox(f"{name}, {side.lower()}")
             box.setObjectName(f"show_{bone}")
@@ -115,19 +178,29 @@ class BonesPanel(Panel):
                     card(self.bridge.texts.error(state.error)[0] if hasattr(state.error, "message_id") else "", "fail")
                 )
             elif isinstance(value, Bone):
-                inner.addWidget(label(self._quality(value), "small"))
+                quality = label(self._quality(value, None if spread is None else spread.sd_mm), "small")
+                quality.setToolTip(self._origin(value))
+                inner.addWidget(quality)
             else:
                 inner.addWidget(label(self.word("computing"), "small"))
 
-    def _quality(self, bone: Bone) -> str:
+    def _quality(self, bone: Bone, sd_mm: FloatArray | None) -> str:
+        """Return volume, how sure the surface is (or else how near to the scan's edge it lies) and open ends, in words."""
         volume = sum(_volume_cm3(part.mesh.vertices, part.mesh.faces) for part in bone.parts)
         words = [self.word("bone_volume", cm3=f"{volume:.0f}")]
-        deviations = [part.deviation for part in bone.parts if part.deviation is not None]
-        if deviations:
-            words.append(self.word("bone_deviation", mm=f"{max(item.p95_mm for item in deviations):.2f}"))
+        if sd_mm is not None and np.isfinite(sd_mm).any():
+            middle, most = np.nanpercentile(sd_mm, (50.0, 99.0))
+            words.append(self.word("bone_spread", mm=f"{middle:.2f}", most=f"{most:.1f}"))
+        elif origin := self._origin(bone):
+            words.append(origin)
         if bone.cut_ends:
             words.append(self.word("bone_cut_ends", count=bone.cut_ends))
         return " · ".join(words)
+
+    def _origin(self, bone: Bone) -> str:
+        """Say how near to the scan's edge the surface lies."""
+        deviations = [part.deviation for part in bone.parts if part.deviation is not None]
+        return self.word("bone_deviation", mm=f"{max(item.p95_mm for item in deviations):.2f}") if deviations else ""
 
     def _show_bone(self, bone: BoneId, on: bool) -> None:
         opacity = dict(self.bridge.session.view.opacity)
@@ -143,9 +216,7 @@ def _dot(colour: QColor) -> QIcon:
     return QIcon(square)
 
 
-def _volume_cm3(vertices: object, faces: object) -> float:
+def _volume_cm3(vertices: FloatArray, faces: IntArray) -> float:
     """Volume by the divergence theorem, cm3."""
-    import numpy as np
-
     a, b, c = vertices[faces[:, 0]], vertices[faces[:, 1]], vertices[faces[:, 2]]
     return abs(float(np.einsum("ij,ij->", a, np.cross(b, c)))) / 6000.0

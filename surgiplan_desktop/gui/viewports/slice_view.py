@@ -6,20 +6,20 @@ from typing import Final
 
 import numpy as np
 from PySide6.QtCore import QLineF, QPointF, Qt, Signal
-from PySide6.QtGui import QColor, QImage, QKeyEvent, QMouseEvent, QPainter, QPaintEvent, QPen, QWheelEvent
+from PySide6.QtGui import QImage, QKeyEvent, QMouseEvent, QPainter, QPaintEvent, QPen, QWheelEvent
 from PySide6.QtWidgets import QWidget
 
 from surgiplan_desktop.base.arrays import FloatArray, IntArray
 from surgiplan_desktop.base.spaces import Plane
 from surgiplan_desktop.gui.tools.base import GRAB_PX, Handle
-from surgiplan_desktop.gui.viewports.heat_words import draw_legend, heat_words
+from surgiplan_desktop.gui.viewports.heat_words import draw_legend
 from surgiplan_desktop.gui.viewports.overlay import Overlay, handle_at
 from surgiplan_desktop.gui.viewports.slice_frame import ORIENTATIONS, SliceFrame
+from surgiplan_desktop.gui.viewports.slice_heat import SliceHeat
 from surgiplan_desktop.gui.viewports.snap import snap_in_slice
 from surgiplan_desktop.gui.viewports.stage import Stage
 from surgiplan_desktop.model.anatomy import BoneId
 from surgiplan_desktop.scene.contours import section
-from surgiplan_desktop.scene.heat import Shades, colour_of, heat_layer, mean_shade
 from surgiplan_desktop.scene.slices import OUTSIDE, to_grey
 from surgiplan_desktop.scene.wanted import Outline
 
@@ -42,9 +42,7 @@ class SliceView(QWidget):
         self._image = QImage()
         self._image_key: tuple[object, ...] = ()
         self._sections: dict[tuple[int, float], tuple[object, FloatArray, IntArray]] = {}
-        self._heat_values: np.ndarray | None = None
-        self._heat_image = QImage()
-        self._heat_key: tuple[object, ...] = ()
+        self._heat = SliceHeat(stage)
         self._press: tuple[str, QPointF, object] | None = None
         self._pointer: QPointF | None = None
         self._hot: Handle | None = None
@@ -151,22 +149,10 @@ class SliceView(QWidget):
         painter.drawImage(QPointF(0.0, 0.0), self._image)
 
     def _draw_heat(self, painter: QPainter) -> None:
-        """Lay the heat map of the voxels over the grey values."""
-        sampler, heat = self._stage.heat_sampler, self._stage.heat
-        if sampler is None or heat is None:
-            self._heat_values, self._heat_key = None, ()
-            return
         ratio = self.devicePixelRatioF()
         grid = self._frame.grid(ratio, self.position)
-        key = (id(sampler), grid.width, grid.height, self._frame.mm_per_px, self.position, *self._frame.centre)
-        if key != self._heat_key:
-            self._heat_values = sampler.sample(grid).astype(np.uint8)
-            layer = heat_layer(self._heat_values, heat.voxel_scale)
-            form = QImage.Format.Format_RGBA8888
-            self._heat_image = QImage(layer.tobytes(), grid.width, grid.height, 4 * grid.width, form).copy()
-            self._heat_image.setDevicePixelRatio(ratio)
-            self._heat_key = key
-        painter.drawImage(QPointF(0.0, 0.0), self._heat_image)
+        place = (grid.width, grid.height, self._frame.mm_per_px, self.position, *self._frame.centre)
+        self._heat.draw_layer(painter, grid, place, ratio)
 
     def _section(self, outline: Outline) -> tuple[FloatArray, IntArray]:
         """Return the segments of a body on this slice, and the triangles that they lie in."""
@@ -190,23 +176,14 @@ class SliceView(QWidget):
                 continue
             ends = self.to_screen(segments.reshape(-1, 3)).reshape(-1, 4)
             lines = [QLineF(*row) for row in ends.tolist()]
-            if outline.heated is not None and self._stage.heat_sampler is None:
-                self._draw_heated(painter, lines, mean_shade(outline.heated.shades, outline.mesh.faces[faces]))
+            if outline.heated is not None and self._heat.on_contours:
+                self._heat.draw_contour(painter, lines, outline, faces)
                 continue
             strong = hovered is not None and (outline.name, outline.side) == (hovered.bone, hovered.side)
             pen = QPen(self._stage.theme.on_image(outline.role), 2.5 if strong else 1.0 if outline.thin else 1.5)
             pen.setCapStyle(Qt.PenCapStyle.RoundCap)
             painter.setPen(pen)
             painter.drawLines(lines[::2] if outline.dashed else lines)
-
-    @staticmethod
-    def _draw_heated(painter: QPainter, lines: list[QLineF], shades: Shades) -> None:
-        """Draw a contour in the colours of the heat map, all segments of one colour at once."""
-        for shade in np.unique(shades).tolist():
-            pen = QPen(QColor(*colour_of(shade)), 3.0)
-            pen.setCapStyle(Qt.PenCapStyle.RoundCap)
-            painter.setPen(pen)
-            painter.drawLines([lines[number] for number in np.flatnonzero(shades == shade).tolist()])
 
     def _draw_lines(self, overlay: Overlay) -> None:
         if self.orientation.name != "coronal":
@@ -271,22 +248,15 @@ class SliceView(QWidget):
         return ("" if value == OUTSIDE else f"{value:.0f} HU  ") + name + self._heat_probe(at, row, column)
 
     def _heat_probe(self, at: QPointF, row: int, column: int) -> str:
-        """Say what the heat map says under the pointer: of the voxel, or of the contour within a few px."""
-        heat = self._stage.heat
-        if heat is None:
-            return ""
-        if self._heat_values is not None:
-            share, scale = float(self._heat_values[row, column]) / 255.0, heat.voxel_scale
-            return "" if share < scale.seen_from else f"  {heat_words(self._stage.bridge, heat, share, scale)}"
+        """Say what the heat map says under the pointer."""
+        if self._stage.heat is None or not self._heat.on_contours:
+            return self._heat.words_of_voxel(row, column)
         for outline in self._stage.picture.outlines:
             segments, faces = self._section(outline)
-            if outline.heated is None or not len(segments):
-                continue
-            middle = self.to_screen(segments.mean(axis=1)) - np.array([at.x(), at.y()])
-            nearest = int(np.argmin(np.einsum("ij,ij->i", middle, middle)))
-            if float(np.hypot(*middle[nearest])) <= GRAB_PX:
-                value = float(outline.heated.values[outline.mesh.faces[faces[nearest]]].mean())
-                return f"  {heat_words(self._stage.bridge, heat, value, heat.surface_scale)}"
+            middles = self.to_screen(segments.mean(axis=1)) if outline.heated is not None and len(segments) else segments
+            words = self._heat.words_of_contour(outline, middles, faces, at)
+            if words:
+                return words
         return ""
 
     # Pointer and keys ------------------------------------------------------------------------------------------------------
