@@ -57,7 +57,8 @@ def write_report(
     progress.step(0.9, 1.0, "report_page")
     gate = graph.leg_quality_key(step.side)
     films = [key for key in (film_comparison_key(film.id, step.side) for film in session.case.films) if key in session.keys]
-    deformity = deformity_picture(step.side, session.require(deformity_key(step.side))[0], texts)
+    known = _required(session, [key for key in (deformity_key(step.side),) if key in session.keys], SILENT)
+    deformity = deformity_picture(step.side, known[0], texts) if known else None
     if pictures and deformity is not None:
         pictures = (*pictures, ReportPicture(texts.text("ui.report_picture_deformity"), deformity, 1.1))
     content = report_content(
