@@ -53,6 +53,7 @@ class _Pieces:
     said: BlockAnswer
     codes: IntArray
     votes: list[Votes]
+    touching: list[tuple[int, int]]
 
 
 def bones_of_answers(
@@ -86,7 +87,7 @@ def bones_of_answers(
         progress.step(0.3 * number / len(answers), 1.0, "naming_bones")
         found = named_pieces(said, bones)
         renamed += found.renamed_mm3 / 1000.0
-        blocks.append(_Pieces(said, found.pieces, list(found.votes)))
+        blocks.append(_Pieces(said, found.pieces, list(found.votes), list(found.touching)))
     names, notes = _named(blocks)
     if renamed >= _RENAMED_ML:
         notes.append(Finding("names_mended", "note", (("ml", round(renamed, 1)),)))
@@ -149,7 +150,14 @@ def _names(blocks: Sequence[_Pieces]) -> NamesOfScan:
     votes = [
         together([(blocks[piece.block].votes[piece.number - 1], piece.volume_mm3) for piece in chain.pieces]) for chain in chains
     ]
-    return names_by_both(chains, votes)
+    chain_at = {(piece.block, piece.number): place for place, chain in enumerate(chains) for piece in chain.pieces}
+    touching = [
+        (chain_at[number, one], chain_at[number, two])
+        for number, block in enumerate(blocks)
+        for one, two in block.touching
+        if (number, one) in chain_at and (number, two) in chain_at
+    ]
+    return names_by_both(chains, votes, touching)
 
 
 def _fused(one: BoneName, two: BoneName) -> Finding:
@@ -217,6 +225,7 @@ def _replace(
     here = block.codes[box]
     here[mask & (halves == 2)] = len(block.votes) + 1
     here[mask & (halves == 0)] = 0
+    block.touching = [pair for pair in block.touching if number not in pair]
     block.votes[number - 1] = {names[0]: 1.0}
     block.votes.append({names[1]: 1.0})
 

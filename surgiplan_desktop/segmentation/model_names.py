@@ -47,7 +47,7 @@ class NamesOfScan:
     findings: tuple[Finding, ...]
 
 
-def names_by_both(chains: Sequence[Chain], votes: Sequence[Votes]) -> NamesOfScan:
+def names_by_both(chains: Sequence[Chain], votes: Sequence[Votes], touching: Sequence[tuple[int, int]] = ()) -> NamesOfScan:
     """Name chains.
 
     Parameters
@@ -56,8 +56,11 @@ def names_by_both(chains: Sequence[Chain], votes: Sequence[Votes]) -> NamesOfSca
         Bones, or stretches of them, of the whole scan.
     votes
         Share of the names that the network gave to each.
+    touching
+        Pairs of chains that touch and got one name of the network; they are one bone unless their shape says otherwise.
     """
-    names, notes = _agreed(chains, votes)
+    names, notes = _agreed(chains, votes, touching)
+    chains, names = _whole(chains, names, touching)
     groups = _legs_of(chains, names)
     legs, used = [], set()
     for members in groups:
@@ -74,7 +77,26 @@ def names_by_both(chains: Sequence[Chain], votes: Sequence[Votes]) -> NamesOfSca
     return NamesOfScan(kept, tuple(chains[number] for number in left), tuple(notes))
 
 
-def _agreed(chains: Sequence[Chain], votes: Sequence[Votes]) -> tuple[list[BoneName | None], list[Finding]]:
+def _whole(
+    chains: Sequence[Chain], names: Sequence[BoneName | None], touching: Sequence[tuple[int, int]]
+) -> tuple[list[Chain], list[BoneName | None]]:
+    """Put chains that touch and have one name in the end together to one."""
+    group = list(range(len(chains)))
+    for one, two in touching:
+        if names[one] is names[two] and names[one] is not None:
+            old, new = group[two], group[one]
+            group = [new if item == old else item for item in group]
+    whole, kept = [], []
+    for number in dict.fromkeys(group):
+        members = [chains[place] for place, item in enumerate(group) if item == number]
+        whole.append(members[0] if len(members) == 1 else chain_of([piece for chain in members for piece in chain.pieces]))
+        kept.append(names[group.index(number)])
+    return whole, kept
+
+
+def _agreed(
+    chains: Sequence[Chain], votes: Sequence[Votes], touching: Sequence[tuple[int, int]]
+) -> tuple[list[BoneName | None], list[Finding]]:
     """Weigh both witnesses for each chain."""
     said = [first_choice(item) for item in votes]
     names = [name for name, _ in said]
@@ -89,7 +111,9 @@ def _agreed(chains: Sequence[Chain], votes: Sequence[Votes]) -> tuple[list[BoneN
                 continue
             # a second bone of one name, of which the shape has found the first: the other one is what the shape says
             doubled = net_says in _LONG and any(
-                name is net_says and names[other] is net_says for other, name in seen.items() if other != number
+                name is net_says and names[other] is net_says and not {(number, other), (other, number)} & set(touching)
+                for other, name in seen.items()
+                if other != number
             )
             takes_shape = doubled or (sure and shape_says in _LONG)
             # bones of the foot look like a talus from afar, and what lies before a knee like a patella: no witness
@@ -108,13 +132,16 @@ def _agreed(chains: Sequence[Chain], votes: Sequence[Votes]) -> tuple[list[BoneN
 
 
 def _shank_is_sure(seen: dict[int, BoneName], names: Sequence[BoneName | None]) -> bool:
-    """Tell whether the shape has found a shank that is one: by its two bones, and the network confirms one or swaps both."""
-    shank = {name: number for number, name in seen.items() if name in (BoneName.TIBIA, BoneName.FIBULA)}
+    """Tell whether the shape has found a shank that is one.
+
+    It has two bones, and the network confirms a long bone of the leg or takes both at least for bones of a leg: a forearm beside
+    the hip is none.
+    """
+    shank = [number for number, name in seen.items() if name in (BoneName.TIBIA, BoneName.FIBULA)]
     if len(shank) < 2:
         return False
-    confirmed = sum(names[number] == name for number, name in seen.items() if name in _LONG)
-    tibia, fibula = names[shank[BoneName.TIBIA]], names[shank[BoneName.FIBULA]]
-    return confirmed > 0 or (tibia is BoneName.FIBULA and fibula is BoneName.TIBIA)
+    confirmed = any(names[number] == name for number, name in seen.items() if name in _LONG)
+    return confirmed or all(names[number] is not None for number in shank)
 
 
 def _legs_of(chains: Sequence[Chain], names: Sequence[BoneName | None]) -> list[list[int]]:

@@ -26,6 +26,8 @@ from surgiplan_desktop.segmentation.separate import separate
 HALF: Final = 128
 #: A stretch under another name smaller than this is noise: it takes the name around it, mm3.
 _SPECK_MM3: Final = 300.0
+#: What the landscape parts from a bone of its own name, smaller than this, is a lump on it, mm3.
+_LUMP_MM3: Final = 5000.0
 #: A region of bone smaller than this is looked at by nobody, mm3.
 _LEAST_REGION_MM3: Final = 600.0
 #: Faces shared by less than this are a touch, mm2.
@@ -62,11 +64,14 @@ Votes = Mapping[BoneName | None, float]
 class NamedPieces:
     """Pieces of one block on the network's grid, int32 (k, j, i), 1.. each one bone; and the share of each name in it.
 
-    ``renamed_mm3`` is how much bone the network gave another name than the piece that it is part of.
+    ``touching`` are pairs of pieces of one name that the landscape of depth parts: one bone with a waist, or two bones of which
+    one was called by the other's name; that is seen where all bones are known. ``renamed_mm3`` is how much bone the network
+    gave another name than the piece that it is part of.
     """
 
     pieces: IntArray
     votes: tuple[Votes, ...]
+    touching: tuple[tuple[int, int], ...] = ()
     renamed_mm3: float = 0.0
 
 
@@ -106,10 +111,13 @@ def named_pieces(said: BlockAnswer, bones: PackBones, up: int = 1) -> NamedPiece
         one, two = (_root(owner, code) for code in pair)
         if area < _TOUCH_MM2 or one == two:
             continue
-        same_name = atoms.name[one] == atoms.name[two]
-        if same_name or (atoms.part[one] == atoms.part[two] and not _is_joint(atoms, owner, one, two, said.hu, spacing)):
+        if atoms.name[one] == atoms.name[two]:
+            small = min(atoms.voxels[one], atoms.voxels[two]) * voxel < _LUMP_MM3
+            if small or atoms.part[one] == atoms.part[two]:
+                _join(owner, atoms, one, two)
+        elif atoms.part[one] == atoms.part[two] and not _is_joint(atoms, owner, one, two, said.hu, spacing):
             _join(owner, atoms, one, two)
-    return _gathered(atoms, owner, voxel)
+    return _gathered(atoms, owner, contacts, voxel)
 
 
 def _landscape(solid: BoolArray, spacing_mm: FloatArray) -> IntArray:
@@ -297,7 +305,7 @@ def _plates(
     return float(np.abs(mean - line)[middle].max())
 
 
-def _gathered(atoms: _Atoms, owner: list[int], voxel_mm3: float) -> NamedPieces:
+def _gathered(atoms: _Atoms, owner: list[int], contacts: Mapping[tuple[int, int], float], voxel_mm3: float) -> NamedPieces:
     roots = sorted({_root(owner, code) for code in range(1, len(owner))}, key=lambda code: (-atoms.voxels[code], code))
     number = {code: place for place, code in enumerate(roots, start=1)}
     table = np.zeros(len(owner), dtype=np.int32)
@@ -310,7 +318,13 @@ def _gathered(atoms: _Atoms, owner: list[int], voxel_mm3: float) -> NamedPieces:
         votes[atoms.name[code]] = votes.get(atoms.name[code], 0.0) + float(own[code])
     renamed = sum(sum(votes.values()) - max(votes.values()) for votes in sums)
     shares = tuple({name: value / sum(votes.values()) for name, value in votes.items()} for votes in sums)
-    return NamedPieces(table[atoms.codes], shares, renamed * voxel_mm3)
+    said = [first_choice(item)[0] for item in shares]
+    touching = tuple(
+        (number[one], number[two])
+        for (one, two), area in sorted(_between_owners(contacts, owner).items())
+        if area >= _TOUCH_MM2 and said[number[one] - 1] == said[number[two] - 1]
+    )
+    return NamedPieces(table[atoms.codes], shares, touching, renamed * voxel_mm3)
 
 
 def first_choice(votes: Votes) -> tuple[BoneName | None, float]:

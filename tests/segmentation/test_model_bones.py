@@ -232,3 +232,32 @@ def test_labels_lie_where_the_voxels_are_smaller_than_the_networks() -> None:
     classes = classes_of(leg.bones)
     coarse = bones_of_answers([leg.volume], [said(leg.volume, classes, step_mm=3.0)], BONES)
     all_right(coarse, leg, least=0.95)
+
+
+def test_a_shank_called_a_thigh_is_known_by_its_shape_though_it_touches_the_thigh() -> None:
+    leg = toy_leg(bridge="knee")
+    z, y, x = grid()
+    classes = classes_of(leg.bones)
+    bridge = np.broadcast_to((x**2 + y**2 < 15**2) & (z > 178) & (z < 189), classes.shape) & (classes == 0)
+    classes[bridge] = CHANNEL[F]
+    classes[classes == CHANNEL[T]] = CHANNEL[F]
+    classes[classes == CHANNEL[B]] = CHANNEL[BoneName.HIP]
+    result = found(leg.volume, classes)
+    assert names(result) == ALL
+    assert set(told(result)) == {"names_disagree", "joint_fused"} or set(told(result)) == {"names_disagree"}
+    all_right(result, leg, least=0.95)
+
+
+def test_a_waist_within_one_name_does_not_part_a_bone() -> None:
+    """A femur whose shaft the landscape of depth takes for two mountains: a neck as thin as some are."""
+    leg = toy_leg()
+    z, y, x = grid()
+    classes = classes_of(leg.bones)
+    thin = np.broadcast_to((np.abs(z - 280.0) < 6.0) & (x**2 + (y - 4.0) ** 2 > 5.5**2), classes.shape)
+    classes[(classes == CHANNEL[F]) & thin] = 0
+    result = found(leg.volume, classes)
+    assert names(result) == ALL
+    assert "piece_left_out" not in told(result)
+    labels = result.labels[0].array
+    height_of_label = np.flatnonzero((labels == label_code(BoneId(Side.RIGHT, F))).any(axis=(1, 2)))
+    assert grid()[0][height_of_label.max(), 0, 0] > 310.0
