@@ -14,15 +14,37 @@ from surgiplan_desktop.cli.main import run
 from surgiplan_desktop.model.anatomy import Side
 from surgiplan_desktop.model.case import Case, Intake
 from surgiplan_desktop.model.edits import set_intake, set_study
+from surgiplan_desktop.model.images import Volume
 from surgiplan_desktop.model.study import SeriesOrigin, Study, VolumeBlock
-from surgiplan_desktop.planning.graph import bone_key
+from surgiplan_desktop.planning.graph import bone_key, uncertainty_key
+from tests.helpers.painted_pack import painted, write_painted_pack
+from tests.segmentation.said import classes_of
 from tests.segmentation.toy_leg import toy_leg
 
 
 @pytest.fixture
+def bare(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No model is installed."""
+    monkeypatch.setattr("surgiplan_desktop.app.models.catalogue_roots", lambda: (tmp_path,))
+
+
+@pytest.fixture
+def painted_case(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A case that the model painted, the only one there is, can read."""
+    write_painted_pack(tmp_path / "models" / "painted")
+    for place in ("models", "run_segmentation", "propose_segmentation"):
+        monkeypatch.setattr(f"surgiplan_desktop.app.{place}.catalogue_roots", lambda: (tmp_path,))
+    leg = toy_leg(Side.RIGHT)
+    return _case_of(painted(classes_of(leg.bones), leg.volume), tmp_path)
+
+
+@pytest.fixture
 def case(tmp_path: Path) -> Path:
+    return _case_of(toy_leg(Side.RIGHT).volume, tmp_path)
+
+
+def _case_of(volume: Volume, tmp_path: Path) -> Path:
     path = tmp_path / "leg.surgiplan"
-    volume = toy_leg(Side.RIGHT).volume
     services = startup.start()
     session = documents.new_session(services)
     rows = tuple(tuple(float(value) for value in row) for row in volume.affine.matrix)
@@ -86,6 +108,61 @@ def test_options_that_cannot_be_are_refused(
     assert code == 2
     assert data["error"]["id"] == message
     assert data["error"]["hint"]
+
+
+def test_without_a_model_the_proposed_way_is_the_one_without(case: Path, capsys: pytest.CaptureFixture[str], bare: None) -> None:
+    code, data = answer(capsys, "segment", case)
+    assert code == 0
+    assert data["model"] is None
+    assert data["method"] == "threshold"
+    assert data["proposed"]["model"] is None
+    assert "no model" in data["proposed"]["reason"]
+
+
+def test_a_model_is_proposed_run_and_kept(painted_case: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    code = run(["segment", str(painted_case), "--json"])
+    out, err = capsys.readouterr()
+    data = json.loads(out)
+    assert code == 0
+    assert "licence Apache-2.0" in err  # said before it runs, with the memory it will take
+    assert "MiB" in err
+    assert (data["model"], data["model_version"], data["licence"]) == ("painted", "0.1", "Apache-2.0")
+    assert data["proposed"]["model"] == "painted"
+    assert data["memory_mib"] > 0
+    assert "float32" in data["provider"]
+    assert [bone["id"] for bone in data["bones"]] == [
+        "right_femur", "right_tibia", "right_patella", "right_fibula", "right_talus",
+    ]  # fmt: skip
+    services = startup.start()
+    session = documents.open_session(services, painted_case)
+    kept = session.case.segmentation
+    assert kept is not None
+    assert kept.id == "painted-1"
+    assert kept.likeness == data["likeness"]
+    (sure,) = session.require(uncertainty_key(0))
+    assert sure.entropy.shape == sure.chance.shape
+    (bone,) = session.require(bone_key(kept.bones[1]))
+    assert bone.parts[0].mesh.faces.shape[0] > 500
+    session.close()
+    services.close()
+    assert answer(capsys, "segment", painted_case, "--no-ai")[1]["model"] is None
+    services = startup.start()
+    session = documents.open_session(services, painted_case)
+    assert [item.id for item in session.case.segmentations] == ["painted-1", "threshold-1"]
+    session.close()
+    services.close()
+
+
+def test_a_broken_model_is_not_proposed_and_refused_by_name(painted_case: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    fine = painted_case.parent / "models" / "painted" / "fine.onnx"
+    fine.write_bytes(fine.read_bytes()[:-10])
+    code, data = answer(capsys, "segment", painted_case, "--model", "painted")
+    assert code == 3
+    assert data["error"]["id"] == "pack_hash"
+    code, data = answer(capsys, "segment", painted_case)
+    assert code == 0
+    assert data["method"] == "threshold"
+    assert "painted cannot be used" in data["proposed"]["reason"]
 
 
 def test_a_case_without_a_scan_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
