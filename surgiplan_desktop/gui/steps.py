@@ -20,7 +20,6 @@ from surgiplan_desktop.planning.graph import (
     implant_key,
     landmarks_key,
     leg_quality_key,
-    measure_spread_key,
     measures_key,
     osteotomy_key,
     pieces_key,
@@ -81,7 +80,7 @@ def wanted_keys(bridge: Bridge) -> set[Key]:
         wanted |= {standing_key(leg), deformity_key(leg), *(film_comparison_key(film.id, leg) for film in case.films)}
         wanted |= {film_measures_key(film.id, leg) for film in case.films}
     if side is not None:
-        wanted |= {landmarks_key(side), measures_key(side), measure_spread_key(side), leg_quality_key(side)}
+        wanted |= {landmarks_key(side), measures_key(side), leg_quality_key(side)}
         for step in case.steps:
             if step.side is not side:
                 continue

@@ -199,7 +199,9 @@ class MeasurePanel(Panel):
 
     def renew(self) -> None:
         self._pages.setCurrentWidget(self._whole)
+        self._check.leave()
         self._tool.chosen = None
+        self._tool.shown = None if self._more.isChecked() else KEY_POINTS
         super().renew()
 
     def refresh(self) -> None:

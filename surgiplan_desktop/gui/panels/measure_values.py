@@ -7,6 +7,8 @@ from typing import Final
 from PySide6.QtWidgets import QHBoxLayout, QPushButton, QTableWidgetItem, QVBoxLayout, QWidget
 
 from surgiplan_desktop.app.compare_legs import MeasuredLeg, comparison_keys, measured_leg, possible_comparisons
+from surgiplan_desktop.app.session import Session
+from surgiplan_desktop.derive.node import Key
 from surgiplan_desktop.gui.bridge import Bridge
 from surgiplan_desktop.gui.panels.measure_copy import CopyRow
 from surgiplan_desktop.gui.panels.measure_rows import measure_row, measures_of, spread_lines
@@ -14,7 +16,7 @@ from surgiplan_desktop.gui.viewports.stage import Stage
 from surgiplan_desktop.gui.widgets.findings import card
 from surgiplan_desktop.gui.widgets.layout import Table, button, clear, label
 from surgiplan_desktop.gui.words import measure_tip, missing_reasons
-from surgiplan_desktop.planning.graph import measure_spread_key
+from surgiplan_desktop.planning.graph import measure_spread_key, measures_key
 from surgiplan_desktop.planning.records import Measure, Measures, MeasureSpread, MeasureSpreads
 
 #: Shown first, in this order: what the correction is decided by.
@@ -34,6 +36,7 @@ class MeasureValues(QWidget):
         self._names: dict[Table, list[str]] = {}
         self._card: tuple[str, ...] = ()
         self._measures: Measures | None = None
+        self._wanted: tuple[Session, Key] | None = None
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(6)
@@ -77,6 +80,8 @@ class MeasureValues(QWidget):
             for table in (self._table, self._others):
                 table.fill([])
             return
+        if self._bridge.ready(measures_key(measures.side)):  # how sure they are comes after them: it takes longer
+            self._want_spread(measure_spread_key(measures.side))
         possible = possible_comparisons(self._bridge.session, measures.side)
         kind = self._stage.looking.compare
         for name, made in self._compare.items():
@@ -95,6 +100,12 @@ class MeasureValues(QWidget):
         reasons = missing_reasons(self._bridge, measures, FIRST)
         self._missing.setText(self._bridge.word("not_measurable_because", reasons=" ".join(reasons)) if reasons else "")
         self._missing.setVisible(bool(reasons))
+
+    def _want_spread(self, key: Key) -> None:
+        wanted = (self._bridge.session, key)
+        if self._wanted != wanted:
+            self._wanted = wanted
+            self._bridge.session.want({key} & self._bridge.session.keys, "spread")
 
     def _fill(self, table: Table, items: list[Measure], spreads: dict[str, MeasureSpread], compared: MeasuredLeg | None) -> None:
         for column, wide in zip((1, 2), _BESIDE if compared else _ALONE, strict=True):
