@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -14,16 +13,10 @@ from surgiplan_desktop.app.documents import new_session
 from surgiplan_desktop.app.session import Session
 from surgiplan_desktop.app.startup import start
 from surgiplan_desktop.base.errors import UsageError
-from surgiplan_desktop.model.anatomy import BoneId, BoneName, Side, label_code
-from surgiplan_desktop.model.case import Case, SegmentationRun
-from surgiplan_desktop.model.edits import set_segmentation, use_segmentation
+from surgiplan_desktop.model.edits import use_segmentation
 from surgiplan_desktop.model.mesh import Mesh
-from surgiplan_desktop.model.study import SeriesOrigin, Study, VolumeBlock
 from surgiplan_desktop.planning.graph import bone_key, run_bone_key
-
-TIBIA, FIBULA = (BoneId(Side.RIGHT, name) for name in (BoneName.TIBIA, BoneName.FIBULA))
-ROWS = ((0.0, 0.0, 1.0, 0.0), (0.0, 1.0, 0.0, 0.0), (1.0, 0.0, 0.0, 0.0), (0.0, 0.0, 0.0, 1.0))
-SHAPE = (36, 36, 36)
+from tests.helpers.two_results import FIBULA, TIBIA, put_two_results
 
 
 @pytest.fixture
@@ -35,34 +28,8 @@ def session(tmp_path: Path) -> Iterator[Session]:
     services.close()
 
 
-def ball(radius: float) -> np.ndarray:
-    k, j, i = np.indices(SHAPE) - 17.5
-    inside: np.ndarray = k * k + j * j + i * i <= radius * radius
-    return inside
-
-
-def with_two_results(session: Session) -> Case:
-    """Give the case a tibia that is a ball of 12 mm, and before it one of 10 mm beside a fibula in a corner."""
-    store = session.store
-    image = np.where(ball(12.0), 800, 0).astype(np.int16)
-    block = VolumeBlock(store.put(image), ROWS, SHAPE, SeriesOrigin("nifti"))
-    small = np.zeros(SHAPE, dtype=np.uint16)
-    small[ball(10.0)] = label_code(TIBIA)
-    small[1:6, 1:6, 1:6] = label_code(FIBULA)
-    large = np.zeros(SHAPE, dtype=np.uint16)
-    large[ball(12.0)] = label_code(TIBIA)
-    runs = (
-        SegmentationRun("other-1", "other", "1", "cpu", (store.put(small),), (TIBIA, FIBULA)),
-        SegmentationRun("leg-1", "leg", "1", "cpu", (store.put(large),), (TIBIA,)),
-    )
-    case = replace(session.case, code="K7QX2M", study=Study((block,)))
-    for run in runs:
-        case = set_segmentation(case, run)
-    return session.apply("results", lambda _case: case)
-
-
 def test_two_results_are_compared_by_bone(session: Session) -> None:
-    with_two_results(session)
+    put_two_results(session)
     found = compare_runs(session, "other-1")
     assert (found.run, found.other) == ("leg-1", "other-1")
     tibia, fibula = found.rows
@@ -82,7 +49,7 @@ def test_two_results_are_compared_by_bone(session: Session) -> None:
 
 
 def test_the_other_result_can_be_used_again_without_making_its_bones_anew(session: Session) -> None:
-    with_two_results(session)
+    put_two_results(session)
     assert [run.id for run in comparable_runs(session.case)] == ["other-1"]
     bone = session.require(run_bone_key("other-1", TIBIA))[0]
     session.apply("use", lambda case: use_segmentation(case, "other-1"))
@@ -93,7 +60,7 @@ def test_the_other_result_can_be_used_again_without_making_its_bones_anew(sessio
 
 
 def test_what_cannot_be_compared_is_said(session: Session) -> None:
-    with_two_results(session)
+    put_two_results(session)
     for other in ("leg-1", "none-1"):
         with pytest.raises(UsageError, match="runs_not_comparable"):
             compare_runs(session, other)
