@@ -24,6 +24,8 @@ _DEPTH_MM = 14.0
 _SURE_MM = 9.0
 #: The joint's surface is left where the bone is off its arch by this, mm.
 _LEFT_MM = 0.35
+#: ... or, on a plafond that is no plain arch, by this many times what it is off by anyway.
+_LEFT_RMS = 2.5
 #: The rim of the patch is taken where this share of it lies beyond, and the plane is fitted to this share of the way to the rim.
 _RIM_QUANTILES = (0.02, 0.98)
 _INNER_SHARE = 0.75
@@ -109,7 +111,9 @@ def plafond_ends(
         if np.count_nonzero(arch) < 20:
             return None, None
         terms, *_ = np.linalg.lstsq(_arch_terms(x[arch], y[arch]), z[arch], rcond=None)
-        on_arch = near & (np.abs(z - _arch_terms(x, y) @ terms) < _LEFT_MM)
+        off = np.abs(z - _arch_terms(x, y) @ terms)
+        rough = float(np.sqrt(np.mean(off[arch] ** 2)))
+        on_arch = near & (off < max(_LEFT_MM, _LEFT_RMS * rough))
         grown = largest_piece(surface, on_arch)
         if np.array_equal(grown, arch):
             break

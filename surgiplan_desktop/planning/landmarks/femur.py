@@ -17,6 +17,8 @@ from surgiplan_desktop.planning.landmarks.epicondyles import find_adductor_tuber
 from surgiplan_desktop.planning.landmarks.found import Found, add, axis_between, complete, end_cut, miss, not_found
 from surgiplan_desktop.planning.landmarks.groove import find_groove
 from surgiplan_desktop.planning.landmarks.hip import Head, find_head, find_neck_base
+from surgiplan_desktop.planning.landmarks.judge import judge
+from surgiplan_desktop.planning.landmarks.plausible import femur_doubts
 from surgiplan_desktop.planning.landmarks.surface import (
     BoneSurface,
     bone_surface,
@@ -91,6 +93,9 @@ def find_femur(side: Side, femur: Bone, *, progress: Progress = SILENT) -> Landm
         add(found, "hip_centre", sphere.centre, rms=sphere.rms, n_points=sphere.n_points, coverage=head.coverage)
         fits["hip_centre"] = FitSphere(sphere.centre, sphere.radius, sphere.rms, sphere.n_points, head.coverage)
         _proximal_end(found, surface, head, shaft, side, condyles)
+    axes = None if condyles is None else np.array([condyles.lateral, condyles.anterior, condyles.up])
+    judge(found, findings, side, BoneName.FEMUR, surface, axes)
+    findings += femur_doubts(found, None if head is None else head.sphere.radius, width)
     progress.step(4, 4, "landmarks_femur")
     radius = None if head is None else head.sphere.radius
     items = MappingProxyType(complete(found, (BoneName.FEMUR,)))

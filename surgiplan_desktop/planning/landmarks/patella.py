@@ -11,8 +11,10 @@ from surgiplan_desktop.base.progress import SILENT, Progress
 from surgiplan_desktop.geometry.local_fit import crest_point, fit_quadric
 from surgiplan_desktop.model.anatomy import BoneName, Side
 from surgiplan_desktop.model.mesh import Bone
+from surgiplan_desktop.model.study import Finding
 from surgiplan_desktop.planning.landmarks.extremes import extreme
 from surgiplan_desktop.planning.landmarks.found import Found, add, complete, end_cut, miss
+from surgiplan_desktop.planning.landmarks.judge import judge
 from surgiplan_desktop.planning.landmarks.surface import BoneSurface, bone_surface
 from surgiplan_desktop.planning.records import Landmarks, LandmarkStatus
 
@@ -49,6 +51,7 @@ def find_patella(side: Side, patella: Bone, *others: Landmarks, progress: Progre
     """
     progress.step(0, 2, "landmarks_patella")
     found: Found = {}
+    findings: list[Finding] = []
     surface = bone_surface(patella)
     if patella.cut_ends:
         miss(found, end_cut(BoneName.PATELLA, "distal"), *_ALL)
@@ -56,8 +59,9 @@ def find_patella(side: Side, patella: Bone, *others: Landmarks, progress: Progre
         axes, status = _axes(surface, side, others)
         progress.step(1, 2, "landmarks_patella")
         _points(found, surface, axes, status)
+        judge(found, findings, side, BoneName.PATELLA, surface, axes)
     progress.step(2, 2, "landmarks_patella")
-    return Landmarks(side, MappingProxyType(complete(found, (BoneName.PATELLA,))))
+    return Landmarks(side, MappingProxyType(complete(found, (BoneName.PATELLA,))), findings=tuple(findings))
 
 
 def _axes(surface: BoneSurface, side: Side, others: tuple[Landmarks, ...]) -> tuple[FloatArray, LandmarkStatus]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import ceil
 
 import numpy as np
@@ -10,6 +10,7 @@ from scipy.sparse import coo_array, csr_array
 
 from surgiplan_desktop.base.arrays import BoolArray, FloatArray, IntArray
 from surgiplan_desktop.base.spaces import Plane
+from surgiplan_desktop.geometry.even_mesh import evened
 from surgiplan_desktop.geometry.fit import FittedLine, fit_line
 from surgiplan_desktop.geometry.moving_fit import calmed
 from surgiplan_desktop.geometry.section import Outline, section
@@ -85,6 +86,7 @@ class BoneSurface:
 
 def bone_surface(bone: Bone, *, calm: bool = True) -> BoneSurface:
     """Prepare a bone for the finders; without ``calm`` as it is, for sections alone (their centroids mind no noise)."""
+    bone = _evened(bone) if calm else bone
     offsets = np.cumsum([0, *(len(part.mesh.vertices) for part in bone.parts)])
     vertices = np.concatenate([part.mesh.vertices for part in bone.parts])
     faces = np.concatenate([part.mesh.faces + offset for part, offset in zip(bone.parts, offsets, strict=False)]).astype(np.int32)
@@ -107,6 +109,15 @@ def bone_surface(bone: Bone, *, calm: bool = True) -> BoneSurface:
         vertices = calmed(vertices, normals, areas, ~cap, max(_CALM_MM, _CALM_EDGES * float(np.median(edges))))
     centres, directions, sizes = _caps(bone, offsets, vertices, faces, on_cap, face_areas)
     return BoneSurface(vertices, faces, normals, areas, ~cap, centres, directions, sizes)
+
+
+def _evened(bone: Bone) -> Bone:
+    """The bone with edges of about a millimetre, whatever mesh it came with."""
+    parts = []
+    for part in bone.parts:
+        mesh, cap = evened(part.mesh, part.cap_vertices)
+        parts.append(part if mesh is part.mesh else replace(part, mesh=mesh, cap_vertices=cap))
+    return Bone(bone.id, tuple(parts))
 
 
 def _smoothed(normals: FloatArray, faces: IntArray, rounds: int) -> FloatArray:

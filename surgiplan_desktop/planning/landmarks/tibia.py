@@ -16,6 +16,8 @@ from surgiplan_desktop.model.study import Finding
 from surgiplan_desktop.planning.landmarks import ankle, plateau
 from surgiplan_desktop.planning.landmarks.fibula import find_fibula
 from surgiplan_desktop.planning.landmarks.found import Found, add, axis_between, bone_missing, complete, end_cut, miss
+from surgiplan_desktop.planning.landmarks.judge import judge
+from surgiplan_desktop.planning.landmarks.plausible import tibia_doubts
 from surgiplan_desktop.planning.landmarks.spines import find_spines
 from surgiplan_desktop.planning.landmarks.surface import (
     BoneSurface,
@@ -112,10 +114,17 @@ def find_tibia(side: Side, tibia: Bone, fibula: Bone | None = None, *, progress:
     lateral_evidence = None if cut_top and cut_bottom else _lateral_evidence(found, surface, axes, fibula)
     if lateral_evidence is not None and lateral_evidence < 0.0:
         findings.append(Finding("handedness_contradicts_side", "critical", (("bone", "tibia"), ("side", side.value))))
+    own = np.array([axes.lateral, axes.anterior, axes.up])
+    beside: BoneSurface | None = None
     if fibula is None:
         miss(found, bone_missing(BoneName.FIBULA), *_FIBULAR)
     else:
-        find_fibula(found, bone_surface(fibula), surface, axes.up, -axes.lateral)
+        beside = bone_surface(fibula)
+        find_fibula(found, beside, surface, axes.up, -axes.lateral)
+    judge(found, findings, side, BoneName.TIBIA, surface, own)
+    if beside is not None:
+        judge(found, findings, side, BoneName.FIBULA, beside, own)
+    findings += tibia_doubts(found, surface, own, width)
     progress.step(4, 4, "landmarks_tibia")
     return Landmarks(
         side,
