@@ -96,6 +96,35 @@ def halve_weights(model: onnx.ModelProto) -> None:
     model.graph.node.extend(nodes)
 
 
+def write_half(path: Path) -> Path:
+    """Write the float16 form of a network beside it, for cards: all of it in half precision, float32 at its ends.
+
+    The answer moves by about a hundredth of its standard deviation.
+    """
+    model = onnx.load(path)
+    graph = model.graph
+    # casts that only turned halved weights into float32 are not needed any more
+    widened = {node.output[0]: node.input[0] for node in graph.node if node.op_type == "Cast" and node.input[0].endswith("_half")}
+    kept = [node for node in graph.node if not (node.op_type == "Cast" and node.output[0] in widened)]
+    image, answer = graph.input[0].name, graph.output[0].name
+    names = widened | {image: "image_half", answer: "answer_half"}
+    for node in kept:
+        for values in (node.input, node.output):
+            for number, name in enumerate(values):
+                values[number] = names.get(name, name)
+    for weight in graph.initializer:
+        if weight.data_type == TensorProto.FLOAT:
+            weight.CopyFrom(numpy_helper.from_array(numpy_helper.to_array(weight).astype(np.float16), weight.name))
+    del graph.node[:]
+    graph.node.append(helper.make_node("Cast", [image], ["image_half"], name="to_half", to=TensorProto.FLOAT16))
+    graph.node.extend(kept)
+    graph.node.append(helper.make_node("Cast", ["answer_half"], [answer], name="from_half", to=TensorProto.FLOAT))
+    onnx.checker.check_model(model, full_check=True)
+    half = path.with_name(f"{path.stem}.half{path.suffix}")
+    half.write_bytes(model.SerializeToString(deterministic=True))
+    return half
+
+
 def write_pack(
     folder: Path,
     head: Mapping[str, Any],
@@ -119,7 +148,7 @@ def write_pack(
     filled = []
     for network in networks:
         fields = {name: value for name, value in network.items() if name != "files"}
-        fields["member"] = [{"file": name, "sha256": _digest(folder / name)} for name in network["files"]]
+        fields["member"] = [_member(folder / name) for name in network["files"]]
         filled.append(fields)
     table = {
         "schema": 1,
@@ -132,6 +161,13 @@ def write_pack(
     }
     (folder / "card.md").write_text(card, encoding="utf-8", newline="\n")
     (folder / "model.toml").write_text(_toml(table), encoding="utf-8", newline="\n")
+
+
+def _member(path: Path) -> dict[str, str]:
+    """Return the fields of a member: its file, its hash, and that of its float16 form where one lies beside it."""
+    half = path.with_name(f"{path.stem}.half{path.suffix}")
+    member = {"file": path.name, "sha256": _digest(path)}
+    return member | ({"half_sha256": _digest(half)} if half.exists() else {})
 
 
 def _digest(path: Path) -> str:

@@ -15,7 +15,7 @@ from surgiplan_desktop.base.errors import ComputationError, InputDataError
 from surgiplan_desktop.base.progress import SILENT, PartOfProgress, Progress
 from surgiplan_desktop.model.study import Finding
 from surgiplan_desktop.segmentation.inference.choose import Option, Runner, Settings, Wish, open_network, settings_for
-from surgiplan_desktop.segmentation.inference.engine import EngineFailure, Float32Array, Running
+from surgiplan_desktop.segmentation.inference.engine import EngineFailure, Float32Array, Running, half_file
 from surgiplan_desktop.segmentation.inference.footprint import run_bytes
 from surgiplan_desktop.segmentation.onnx_file import FLOAT32, OnnxHead, Signature, read_head
 from surgiplan_desktop.segmentation.packs import Member, ModelPack, PackNetwork
@@ -69,13 +69,18 @@ def file_problems(pack: ModelPack, *, limit_bytes: int | None = None) -> Iterato
     limit = memory_limit() if limit_bytes is None else limit_bytes
     for network in pack.networks:
         for member in network.members:
-            problem = _file_problem(pack, network, member, limit)
-            if problem is not None:
-                yield problem
+            files = [(pack.path(member), member.sha256)]
+            half = half_file(pack.path(member))
+            if member.half_sha256 or half.exists():
+                # a float16 form that the manifest does not name would be run unchecked
+                files.append((half, member.half_sha256 or "-"))
+            for path, digest in files:
+                problem = _file_problem(pack, network, path, digest, limit)
+                if problem is not None:
+                    yield problem
 
 
-def _file_problem(pack: ModelPack, network: PackNetwork, member: Member, limit: int) -> InputDataError | None:
-    path = pack.path(member)
+def _file_problem(pack: ModelPack, network: PackNetwork, path: Path, digest: str, limit: int) -> InputDataError | None:
     if not path.is_file():
         return InputDataError("pack_file_missing", file=path, pack=pack.name)
     size = path.stat().st_size
@@ -83,8 +88,8 @@ def _file_problem(pack: ModelPack, network: PackNetwork, member: Member, limit: 
         return InputDataError("pack_memory", file=path, pack=pack.name, need_mib=size // _MIB, limit_mib=limit // _MIB)
     with path.open("rb") as stream:
         found = hashlib.file_digest(stream, "sha256").hexdigest()
-    if found != member.sha256:
-        return InputDataError("pack_hash", file=path, pack=pack.name, expected=member.sha256[:12], found=found[:12])
+    if found != digest:
+        return InputDataError("pack_hash", file=path, pack=pack.name, expected=digest[:12], found=found[:12])
     try:
         head = read_head(path)
     except ValueError as error:

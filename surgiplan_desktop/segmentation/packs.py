@@ -56,10 +56,11 @@ class Normalisation:
 
 @dataclass(frozen=True, slots=True)
 class Member:
-    """One ONNX file of a network and its SHA-256."""
+    """One ONNX file of a network and its SHA-256; ``half_sha256`` is that of its float16 form for cards, empty for none."""
 
     file: str
     sha256: str
+    half_sha256: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -251,9 +252,10 @@ _PAIRS: Final = {letter: pair for pair in ("IS", "AP", "LR") for letter in pair}
 
 
 def _member(table: Table) -> Member:
-    member = Member(table.file_name("file"), table.text("sha256").lower())
-    if len(member.sha256) != 64 or set(member.sha256) - set("0123456789abcdef"):
-        raise table.wrong("sha256", member.sha256, "64 hexadecimal digits")
+    member = Member(table.file_name("file"), table.text("sha256").lower(), table.text("half_sha256", "").lower())
+    for field, value in (("sha256", member.sha256), ("half_sha256", member.half_sha256 or "0" * 64)):
+        if len(value) != 64 or set(value) - set("0123456789abcdef"):
+            raise table.wrong(field, value, "64 hexadecimal digits")
     table.finish()
     return member
 

@@ -10,6 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import onnxruntime
 import pytest
 
 from surgiplan_desktop.app.texts import load_texts
@@ -238,6 +239,13 @@ def test_reduced_precision_is_only_taken_when_asked_for(network: Path) -> None:
     running: Running = engine("openvino").load(network, SHAPE, "cpu", "reduced", 1).running
     assert running.precision in ("bfloat16", "float32")
     assert settings_for().precision == "full"
+
+
+def test_input_and_output_that_lie_on_a_device_give_the_same_answer(network: Path) -> None:
+    session = engine("onnxruntime").load(network, SHAPE, "cpu", "full", 1)
+    for values in (tile(), tile() * 2.0, tile((1, 2, 8, 8, 8))):
+        bound = session.run_bound(values, onnxruntime.RunOptions(), "cpu")
+        assert np.array_equal(bound, session.run(values))
 
 
 def test_trials_say_what_ran() -> None:

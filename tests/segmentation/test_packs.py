@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from pathlib import Path
 
 import numpy as np
@@ -99,6 +100,18 @@ def test_a_changed_or_missing_file_is_refused(tmp_path: Path) -> None:
     assert refusal(folder).message_id == "pack_file_missing"
     path.write_bytes(whole)
     (folder / "card.md").unlink()
+    assert refusal(folder).message_id == "pack_file_missing"
+
+
+def test_the_form_for_cards_is_checked_like_the_file_itself(tmp_path: Path) -> None:
+    folder = write_pack(tmp_path / "tiny")
+    (folder / "fine.half.onnx").write_bytes((folder / "fine.onnx").read_bytes())
+    # one that the manifest does not name is not trusted
+    assert refusal(folder).message_id == "pack_hash"
+    digest = hashlib.sha256((folder / "fine.onnx").read_bytes()).hexdigest()
+    write_manifest(folder, half=f'sha256 = "{digest}" => sha256 = "{digest}"\nhalf_sha256 = "{digest}"')
+    verify_pack(read_pack(folder))
+    (folder / "fine.half.onnx").unlink()
     assert refusal(folder).message_id == "pack_file_missing"
 
 

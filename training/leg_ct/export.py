@@ -21,7 +21,7 @@ from networks import CLASSES, DESIGNS, Design, UNet
 from rendering import AIR_HU, WINDOW_HU
 
 sys.path.append(str(Path(__file__).resolve().parents[1]))
-from pack_writing import write_onnx, write_pack
+from pack_writing import write_half, write_onnx, write_pack
 
 _MOST_BYTES = 8 * 1000 * 1000
 #: Names and codes of the classes from channel 1. The last is no bone of the leg: the program drops what bears it.
@@ -94,6 +94,7 @@ def main() -> None:
             files.append(f"{name}_{seed}.onnx")
             path = partial / files[-1]
             write_onnx(network, path, 1 + (CLASSES - 1 if design.guided else 0), design.tile)
+            write_half(path)
             size = path.stat().st_size
             if size > _MOST_BYTES:
                 raise SystemExit(f"{path.name} has {size} bytes, more than {_MOST_BYTES}")

@@ -31,6 +31,11 @@ _OUT_OF_MEMORY: Final = re.compile(
 _TOO_OLD: Final = re.compile(r"no kernel image|unsupported gpu|compute capability|CUDA failure 209\b", re.IGNORECASE)
 
 
+def half_file(path: Path) -> Path:
+    """Return where the float16 form of a network lies, for cards that are asked for reduced precision; it may not exist."""
+    return path.with_name(f"{path.stem}.half{path.suffix}")
+
+
 class EngineFailure(Exception):  # noqa: N818 - its name says what happened
     """An engine could not load or run a network on a device: the reason as an id, the technical detail in English."""
 

@@ -13,6 +13,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any, Final
 
+import numpy as np
 import onnxruntime
 from onnxruntime.capi import onnxruntime_pybind11_state
 
@@ -26,6 +27,7 @@ from surgiplan_desktop.segmentation.inference.engine import (
     Shape,
     checked_output,
     failure_of,
+    half_file,
 )
 from surgiplan_desktop.segmentation.inference.hardware import nvidia_cards, processor_name
 
@@ -64,7 +66,17 @@ class OnnxEngine:
         cards = () if device == "cpu" else nvidia_cards()
         if device != "cpu" and not cards:
             raise EngineFailure("absent", "no NVIDIA driver, or no card that it lists")
-        return OnnxSession(_opened(path, shape, provider, precision, threads), device, precision, threads)
+        half = half_file(path)
+        halved = device == "cuda" and precision == "reduced" and half.is_file()
+        opened = _opened(half if halved else path, shape, provider, precision, threads)
+        return OnnxSession(opened, device, _computed(device, precision, halved=halved), threads)
+
+
+def _computed(device: Device, precision: Precision, *, halved: bool) -> str:
+    """Type that a session computes in."""
+    if halved:
+        return "float16"
+    return {"cuda": "tf32", "tensorrt": "float16"}.get(device, "float32") if precision == "reduced" else "float32"
 
 
 def _opened(path: Path, shape: Shape, provider: str, precision: Precision, threads: int) -> Any:
@@ -115,14 +127,15 @@ def _load_libraries() -> str:
 class OnnxSession:
     """A network in ONNX Runtime. A run is ended through its own run options."""
 
-    def __init__(self, session: Any, device: Device, precision: Precision, threads: int) -> None:
+    def __init__(self, session: Any, device: Device, computed: str, threads: int) -> None:
         self._session = session
         self._input = session.get_inputs()[0].name
         self._output = session.get_outputs()[0].name
         self._lock = threading.Lock()
         self._options: Any = None
+        self._on_card = device in ("cuda", "tensorrt")
+        self._tile: Any = None
         hardware = processor_name() if device == "cpu" else nvidia_cards()[0].name
-        computed = {"cuda": "tf32", "tensorrt": "float16"}.get(device, "float32") if precision == "reduced" else "float32"
         self._running = Running(
             "onnxruntime", str(onnxruntime.__version__), session.get_providers()[0], device, hardware, computed, threads
         )
@@ -139,6 +152,8 @@ class OnnxSession:
         with self._lock:
             self._options = options
         try:
+            if self._on_card:
+                return self.run_bound(tile, options, "cuda")
             return checked_output(self._session.run([self._output], {self._input: tile}, options)[0])
         except ERRORS as error:
             if options.terminate:
@@ -147,6 +162,21 @@ class OnnxSession:
         finally:
             with self._lock:
                 self._options = None
+
+    def run_bound(self, tile: Float32Array, options: Any, where: str) -> Float32Array:
+        """Run a tile whose input and output lie on a device: one copy there into memory that is kept, one back.
+
+        Without it ONNX Runtime makes and frees memory of the card for every tile.
+        """
+        if self._tile is None or tuple(self._tile.shape()) != tile.shape:
+            self._tile = onnxruntime.OrtValue.ortvalue_from_numpy(tile, where, 0)
+        else:
+            self._tile.update_inplace(np.ascontiguousarray(tile))
+        binding = self._session.io_binding()
+        binding.bind_ortvalue_input(self._input, self._tile)
+        binding.bind_output(self._output, where, 0)
+        self._session.run_with_iobinding(binding, options)
+        return checked_output(binding.get_outputs()[0].numpy())
 
     def cancel(self) -> None:
         """End the run in progress at the network's next operation."""
