@@ -91,10 +91,10 @@ def find_constructions(
     made: Constructed = {}
     progress.step(0, 2, "constructions")
     if BoneName.FEMUR in given:
-        _femur(_Sections(bone_surface(given[BoneName.FEMUR]), known, reasons, made, BoneName.FEMUR))
+        _femur(_Sections(bone_surface(given[BoneName.FEMUR], calm=False), known, reasons, made, BoneName.FEMUR))
     progress.step(1, 2, "constructions")
     if BoneName.TIBIA in given:
-        sections = _Sections(bone_surface(given[BoneName.TIBIA]), known, reasons, made, BoneName.TIBIA)
+        sections = _Sections(bone_surface(given[BoneName.TIBIA], calm=False), known, reasons, made, BoneName.TIBIA)
         _tibia(sections, given.get(BoneName.FIBULA))
     for point, definition in CONSTRUCTED.items():
         if definition.bone in given or (definition.bone is BoneName.FIBULA and BoneName.TIBIA in given):
@@ -204,7 +204,7 @@ def _tibia(sections: _Sections, fibula: Bone | None) -> None:
         for point in (ankle[0], ankle[2]):
             sections.made[point] = _missing(point, Finding("bone_missing", "warn", (("bone", BoneName.FIBULA.value),)))
         return
-    other = bone_surface(fibula)
+    other = bone_surface(fibula, calm=False)
     outlines = sections.outlines(up, below, other)
     if outlines:
         sections.add("lateral_malleolus_centre", outlines[0].centroid)

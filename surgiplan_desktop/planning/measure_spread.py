@@ -174,7 +174,7 @@ def _stated_sd(item: LandmarkEstimate | None) -> float:
     """Distance from the truth to be expected (root mean square), mm."""
     limits = default_limits()
     if item is not None and item.status == "edited":
-        return limits["spread.hand_sd_mm"]
+        return limits["landmarks.hand_sd_mm"]
     return limits["spread.no_sd_mm"] if item is None or item.sd_mm is None else item.sd_mm
 
 

@@ -109,7 +109,7 @@ def test_a_landmark_placed_by_hand_has_the_reader_s_error() -> None:
     leg = sure(golden_landmarks())
     items = {**leg.items, "hip_centre": replace(leg.items["hip_centre"], status="edited", covariance_mm2=None)}
     found = spread_of(replace(leg, items=items), leg_frames(leg), {})["hka"]
-    by_hand = default_limits()["spread.hand_sd_mm"] / np.sqrt(3.0)
+    by_hand = default_limits()["landmarks.hand_sd_mm"] / np.sqrt(3.0)
     assert found.sd == pytest.approx(np.degrees(by_hand / 420.0), rel=0.05)
 
 
