@@ -26,6 +26,8 @@ PlaneName = Literal["limb", "tibia", "femur", "body"]
 _AIR: Final = -1000
 #: Rows of the picture that are projected at once: short enough that the window stays alive between two of them.
 _ROWS: Final = 24
+#: Pieces of triangles that are laid on the picture at once: a few ten MB.
+_AT_ONCE: Final = 300_000
 #: Share of the pixels that may be as white as white gets.
 _WHITE_PERCENT: Final = 99.7
 
@@ -197,15 +199,16 @@ def _thickness_mm(
     longest = np.sqrt(np.max([(one**2).sum(axis=1), (two**2).sum(axis=1), ((two - one) ** 2).sum(axis=1)], axis=0))
     pieces = np.clip(np.ceil(longest), 1, 40).astype(int)
     total = np.zeros(rows * columns)
-    for count in np.unique(pieces):
-        chosen = pieces == count
-        for shares in _centres(int(count)):
-            place = np.einsum("k,nkc->nc", shares, points[chosen])
-            corner_px = np.floor(place[:, :2] - 0.5).astype(np.int64)  # between the centres of four pixels
-            part = place[:, :2] - 0.5 - corner_px
-            volume = place[:, 2] * area[chosen] / count**2
+    for count in np.unique(pieces).tolist():
+        shares = _centres(count)
+        chosen = np.flatnonzero(pieces == count)
+        for faces in np.array_split(chosen, len(chosen) * len(shares) // _AT_ONCE + 1):
+            place = np.einsum("sk,nkc->nsc", shares, points[faces]).reshape(-1, 3)
+            volume = place[:, 2] * np.repeat(area[faces] / count**2, len(shares))
+            first = np.floor(place[:, :2] - 0.5).astype(np.int64)  # between the centres of four pixels
+            part = place[:, :2] - 0.5 - first
             for right, low in ((0, 0), (1, 0), (0, 1), (1, 1)):
-                index = corner_px + np.array([right, low])
+                index = first + np.array([right, low])
                 inside = (index >= 0).all(axis=1) & (index[:, 0] < columns) & (index[:, 1] < rows)
                 share = np.abs(1 - right - part[:, 0]) * np.abs(1 - low - part[:, 1])
                 where = index[inside, 1] * columns + index[inside, 0]

@@ -23,7 +23,7 @@ from surgiplan_desktop.planning.records import Measure, Measures, MeasureSpread,
 FIRST: Final = ("hka_deviation", "mldfa", "mpta", "jlca", "mad", "wbl", "slope_medial", "slope_lateral")
 COMPARISONS: Final = ("other", "after", "auto")
 #: Widths of value and mark, and of two values side by side (px).
-_ALONE, _BESIDE = (140, 36), (98, 98)
+_ALONE, _BESIDE = (136, 42), (98, 98)
 
 
 class MeasureValues(QWidget):
