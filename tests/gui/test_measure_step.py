@@ -224,3 +224,19 @@ def test_the_film_is_projected_and_its_points_are_dragged_in_its_plane(
     moved = bridge.value(landmarks_key(Side.RIGHT)).point("ankle_centre")
     assert moved[0] < start[0] - 6.0
     assert abs(moved[1] - start[1]) < 0.5  # as far before the plane as it was
+
+
+def test_keys_go_from_point_to_point_and_move_one_by_a_tenth_of_a_millimetre(
+    qtbot: QtBot, measuring: MainWindow, bridge: Bridge
+) -> None:
+    press(qtbot, measuring, "measure_primary")
+    view = measuring.views.slices["coronal"]
+    view.setFocus()
+    start = bridge.value(landmarks_key(Side.RIGHT)).point("hip_centre")
+    qtbot.keyClick(view, Qt.Key.Key_Right)  # no point is held yet
+    assert not bridge.case.landmarks
+    qtbot.keyClick(view, Qt.Key.Key_Tab)
+    qtbot.keyClick(view, Qt.Key.Key_Right)
+    qtbot.keyClick(view, Qt.Key.Key_Up, Qt.KeyboardModifier.ShiftModifier)
+    moved = bridge.value(landmarks_key(Side.RIGHT)).point("hip_centre")
+    assert np.allclose(moved - start, [0.1, 0.0, 1.0])

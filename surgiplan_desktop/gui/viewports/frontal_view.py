@@ -6,7 +6,7 @@ from typing import Literal
 
 import numpy as np
 from PySide6.QtCore import QPointF, QRectF, Qt, Signal
-from PySide6.QtGui import QImage, QMouseEvent, QPainter, QPaintEvent, QWheelEvent
+from PySide6.QtGui import QImage, QKeyEvent, QMouseEvent, QPainter, QPaintEvent, QWheelEvent
 from PySide6.QtWidgets import QWidget
 
 from surgiplan_desktop.app.compare_legs import MeasuredLeg, measured_leg
@@ -14,6 +14,7 @@ from surgiplan_desktop.base.arrays import FloatArray
 from surgiplan_desktop.gui.tools.base import GRAB_PX, Handle
 from surgiplan_desktop.gui.viewports.frontal_pictures import FrontalPictures
 from surgiplan_desktop.gui.viewports.measure_marks import draw_marks, named_value
+from surgiplan_desktop.gui.viewports.nudge import Nudger
 from surgiplan_desktop.gui.viewports.overlay import FAR_MM_PER_PX, MARGIN, Overlay, handle_at
 from surgiplan_desktop.gui.viewports.snap import snap_along
 from surgiplan_desktop.gui.viewports.stage import Stage
@@ -49,6 +50,7 @@ class FrontalView(QWidget):
         self._press: tuple[str, QPointF, object] | None = None
         self._hot: Handle | None = None
         self._dragging = False
+        self._nudger = Nudger(stage)
         self.setObjectName("view_film" if which == "now" else "view_compared")
         self.setAccessibleName(stage.bridge.word("view_film"))
         self.setFocusPolicy(Qt.FocusPolicy.ClickFocus)
@@ -200,6 +202,7 @@ class FrontalView(QWidget):
 
     def mousePressEvent(self, event: QMouseEvent) -> None:
         at = event.position()
+        self._nudger.let_go()
         handle = self._handle_under(at) if event.button() == Qt.MouseButton.LeftButton else None
         if handle is not None:
             self._press = ("handle", at, handle)
@@ -260,14 +263,23 @@ class FrontalView(QWidget):
         turn = event.angleDelta().y() or event.pixelDelta().y() * 3
         self.zoom(1.15 ** (turn / 120.0), event.position())
 
-    def keyPressEvent(self, event: object) -> None:
-        key = event.key()  # type: ignore[attr-defined]
+    def focusNextPrevChild(self, forwards: bool) -> bool:
+        return not self.handles_shown() and super().focusNextPrevChild(forwards)  # Tab goes to the next handle
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        key = event.key()
+        if self._picture is not None:
+            frame = self._picture.plane.frame
+            if self._nudger.take(event, self.handles_shown(), -frame.z, -frame.y):
+                self._hot = self._nudger.held(self.handles_shown())
+                self.update()
+                return
         if key == Qt.Key.Key_F:
             self.fit()
         elif key in (Qt.Key.Key_Plus, Qt.Key.Key_Equal, Qt.Key.Key_Minus):
             self.zoom(0.8 if key == Qt.Key.Key_Minus else 1.25)
         else:
-            super().keyPressEvent(event)  # type: ignore[arg-type]
+            super().keyPressEvent(event)
 
     def leaveEvent(self, event: object) -> None:
         self._hot = None

@@ -13,6 +13,7 @@ from surgiplan_desktop.base.arrays import FloatArray, IntArray
 from surgiplan_desktop.base.spaces import Plane
 from surgiplan_desktop.gui.tools.base import GRAB_PX, Handle
 from surgiplan_desktop.gui.viewports.heat_words import draw_legend
+from surgiplan_desktop.gui.viewports.nudge import Nudger
 from surgiplan_desktop.gui.viewports.overlay import Overlay, handle_at
 from surgiplan_desktop.gui.viewports.slice_frame import ORIENTATIONS, SliceFrame
 from surgiplan_desktop.gui.viewports.slice_heat import SliceHeat
@@ -46,6 +47,7 @@ class SliceView(QWidget):
         self._press: tuple[str, QPointF, object] | None = None
         self._pointer: QPointF | None = None
         self._hot: Handle | None = None
+        self._nudger = Nudger(stage)
         self._space = self._dragging = False
         self.setObjectName(f"view_{orientation}")
         self.setAccessibleName(stage.bridge.word(f"view_{orientation}"))
@@ -263,6 +265,7 @@ class SliceView(QWidget):
 
     def mousePressEvent(self, event: QMouseEvent) -> None:
         at = event.position()
+        self._nudger.let_go()
         if event.button() == Qt.MouseButton.RightButton:
             self._press = ("window", at, self._stage.window_level)
         elif event.button() == Qt.MouseButton.MiddleButton or (event.button() == Qt.MouseButton.LeftButton and self._space):
@@ -332,6 +335,10 @@ class SliceView(QWidget):
     def keyPressEvent(self, event: QKeyEvent) -> None:
         steps = {Qt.Key.Key_Up: 1, Qt.Key.Key_Down: -1, Qt.Key.Key_PageUp: 10, Qt.Key.Key_PageDown: -10}
         ends = {Qt.Key.Key_Home: 100_000, Qt.Key.Key_End: -100_000}
+        if self._nudger.take(event, self.handles_shown(), self._frame.right, self._frame.down):
+            self._hot = self._nudger.held(self.handles_shown())
+            self.update()
+            return
         shift = bool(event.modifiers() & Qt.KeyboardModifier.ShiftModifier)
         pans = {
             Qt.Key.Key_Left: (-1, 0), Qt.Key.Key_Right: (1, 0), Qt.Key.Key_Up: (0, -1), Qt.Key.Key_Down: (0, 1),
@@ -354,6 +361,9 @@ class SliceView(QWidget):
             self.fit()
         else:
             super().keyPressEvent(event)
+
+    def focusNextPrevChild(self, forwards: bool) -> bool:
+        return not self.handles_shown() and super().focusNextPrevChild(forwards)  # Tab goes to the next handle
 
     def keyReleaseEvent(self, event: QKeyEvent) -> None:
         if event.key() == Qt.Key.Key_Space and not event.isAutoRepeat():

@@ -6,16 +6,16 @@ from typing import Final
 
 import numpy as np
 from PySide6.QtCore import QPointF, Qt, QTimer, Signal
-from PySide6.QtGui import QKeyEvent, QMouseEvent, QPainter, QPen, QPolygonF, QWheelEvent
+from PySide6.QtGui import QKeyEvent, QMouseEvent, QPainter, QWheelEvent
 from PySide6.QtWidgets import QWidget
 
 from surgiplan_desktop.base.arrays import FloatArray
 from surgiplan_desktop.base.spaces import Plane
-from surgiplan_desktop.gui.theme import SMALL, font
 from surgiplan_desktop.gui.tools.base import GRAB_PX, Handle
 from surgiplan_desktop.gui.viewports.heat_words import draw_legend, heat_words
 from surgiplan_desktop.gui.viewports.measure_marks import draw_marks, measure_value
-from surgiplan_desktop.gui.viewports.overlay import FAR_MM_PER_PX, Overlay, direction_letter, handle_at
+from surgiplan_desktop.gui.viewports.orientation_cube import paint_cube
+from surgiplan_desktop.gui.viewports.overlay import FAR_MM_PER_PX, Overlay, handle_at
 from surgiplan_desktop.gui.viewports.snap import snap_along
 from surgiplan_desktop.gui.viewports.stage import Stage
 from surgiplan_desktop.gui.viewports.vtk_widget import VtkWidget
@@ -168,7 +168,7 @@ class VolumeView(VtkWidget):
         overlay.corner(stage.identity(), right=True, bottom=False)
         overlay.letters(right, -up)
         overlay.scale_bar(mm_per_px)
-        self._paint_cube(painter)
+        paint_cube(painter, stage.theme, self.height(), self._axes())
         heat = stage.heat
         if heat is not None and heat.surfaces:
             draw_legend(overlay, stage.bridge, heat, heat.surface_scale, self.height())
@@ -192,30 +192,6 @@ class VolumeView(VtkWidget):
         if case.study is None and not case.imported_bones:
             return "empty_3d_no_study"
         return "empty_3d_no_bones" if not case.bones else "empty_3d_working"
-
-    def _paint_cube(self, painter: QPainter) -> None:
-        """Draw the orientation cube at the bottom left: the faces that look at the viewer, with their letters."""
-        right, up, sight = self._axes()
-        centre, half = QPointF(38.0, self.height() - 38.0), 15.0
-        for axis in range(3):
-            for sign in (-1.0, 1.0):
-                normal = np.eye(3)[axis] * sign
-                towards = -float(normal @ sight)
-                if towards <= 0.05:
-                    continue
-                one, two = np.eye(3)[(axis + 1) % 3], np.eye(3)[(axis + 2) % 3]
-                corners = [normal + a * one + b * two for a, b in ((1, 1), (1, -1), (-1, -1), (-1, 1))]
-                face = QPolygonF(
-                    [QPointF(centre.x() + half * float(c @ right), centre.y() - half * float(c @ up)) for c in corners]
-                )
-                painter.setPen(QPen(self._stage.theme.on_image("view/halo", 0.6), 1.0))
-                painter.setBrush(self._stage.theme.colour("surface/3").lighter(100 + round(60 * towards)))
-                painter.drawPolygon(face)
-                if towards > 0.35:
-                    painter.setFont(font(SMALL, bold=True))
-                    painter.setPen(self._stage.theme.colour("text/primary"))
-                    x, y = centre.x() + half * float(normal @ right), centre.y() - half * float(normal @ up)
-                    painter.drawText(QPointF(x - 4.0, y + 4.5), direction_letter(normal))
 
     # Pointer and keys ------------------------------------------------------------------------------------------------------
 

@@ -1,0 +1,52 @@
+"""Writes pictures of the step Measure with two legs: compared, one measure, light (python -m tests.gui.screenshots_measure).
+
+The stages of the check on a scan are among the pictures of :mod:`tests.gui.screenshots`.
+"""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+from pathlib import Path
+
+from PIL import Image
+
+from tests.gui.driver import RealWindow, Screen
+from tests.gui.screenshots import TARGET
+from tests.gui.two_legs import write_two_legs
+
+
+def main(target: Path = TARGET, case: Path | None = None) -> None:
+    """Take the pictures; ``case`` is a file of two legs made before."""
+
+    def keep(name: str) -> None:
+        path = target / f"{name}.png"
+        window.picture(path)
+        with Image.open(path) as picture:
+            picture.quantize(255).save(path)
+
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        if case is None:
+            case = folder / "two.surgiplan"
+            write_two_legs(case, folder / "made", step_mm=1.2)
+        with Screen() as screen, RealWindow(screen, folder / "window", str(case)) as window:
+            window.wait_enabled("measure_primary", 600, "check")
+            window.wait_idle(600)
+            window.click("compare_other")
+            window.wait(lambda state: "view_compared" in state["widgets"], 30, "the other leg")
+            window.wait_idle(600)
+            keep("21-measure-compare")
+            window.click("compare_other")
+            window.click("measures", at=(0.3, 0.31))  # the third row: MPTA
+            window.wait_idle(60)
+            keep("22-measure-definition")
+            window.click("look_button")
+            keep("23-measure-light")
+            window.click("measure_primary")
+            window.wait_idle(60)
+            keep("24-check-light")
+
+
+if __name__ == "__main__":
+    main(*map(Path, sys.argv[1:3]))
