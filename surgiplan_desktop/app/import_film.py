@@ -53,7 +53,8 @@ def attach_film(
     invert: bool = False,
     progress: Progress = SILENT,
 ) -> Film:
-    """Read a film and put it in the case as one undo step; the same film again takes the place of itself.
+    """Read a film and put it in the case as one undo step; the same film again takes the place of itself,
+    and the points on it stay.
 
     Parameters
     ----------
@@ -102,6 +103,9 @@ def attach_film(
         inverted=invert,
         laterality=image.laterality,
         orientation=image.orientation,
+        # rows that run towards the patient's right: the film hangs the other way round
+        mirrored=same.mirrored if same else image.orientation[:1] == "R",
+        legs=same.legs if same else (),
     )
     session.apply("Attach film", lambda before: put_film(before, film, case_code(film.source)))
     progress.step(2, 2, "reading_film")

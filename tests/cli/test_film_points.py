@@ -93,3 +93,12 @@ def test_wrong_input_leaves_the_case_alone(
     code, data = answer(capsys, "film", case, *arguments)
     assert (code, data["error"]["id"]) == (2, error)
     assert case.read_bytes() == before
+
+
+def test_the_same_film_again_keeps_its_points(case: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert answer(capsys, "film", case, *golden_arguments())[0] == 0
+    code, data = answer(capsys, "import", tmp_path / "f.dcm", "-o", case, "--side", "right", "--attach")
+    assert (code, data["film"]["lengths"]) == (0, "locked")
+    code, data = answer(capsys, "film", case)
+    assert (code, data["films"][0]["legs"][0]["missing"]) == (0, [])
+    assert data["films"][0]["legs"][0]["measures"]["mad"]["film"] is None
