@@ -5,24 +5,22 @@ from __future__ import annotations
 from typing import Final
 
 import numpy as np
-from PySide6.QtCore import QLineF, QPointF, Qt, Signal
-from PySide6.QtGui import QImage, QKeyEvent, QMouseEvent, QPainter, QPaintEvent, QPen, QWheelEvent
+from PySide6.QtCore import QPointF, Qt, Signal
+from PySide6.QtGui import QImage, QKeyEvent, QMouseEvent, QPainter, QPaintEvent, QWheelEvent
 from PySide6.QtWidgets import QWidget
 
-from surgiplan_desktop.base.arrays import FloatArray, IntArray
-from surgiplan_desktop.base.spaces import Plane
+from surgiplan_desktop.base.arrays import FloatArray
 from surgiplan_desktop.gui.tools.base import GRAB_PX, Handle
 from surgiplan_desktop.gui.viewports.heat_words import draw_legend
 from surgiplan_desktop.gui.viewports.nudge import Nudger
 from surgiplan_desktop.gui.viewports.overlay import Overlay, handle_at
+from surgiplan_desktop.gui.viewports.slice_contours import SliceContours
 from surgiplan_desktop.gui.viewports.slice_frame import ORIENTATIONS, SliceFrame
 from surgiplan_desktop.gui.viewports.slice_heat import SliceHeat
 from surgiplan_desktop.gui.viewports.snap import snap_in_slice
 from surgiplan_desktop.gui.viewports.stage import Stage
 from surgiplan_desktop.model.anatomy import BoneId
-from surgiplan_desktop.scene.contours import section
 from surgiplan_desktop.scene.slices import OUTSIDE, to_grey
-from surgiplan_desktop.scene.wanted import Outline
 
 #: Marks and handles are drawn on slices that are nearer than this (mm).
 NEAR_MM: Final = 3.0
@@ -42,7 +40,7 @@ class SliceView(QWidget):
         self._value_key: tuple[object, ...] = ()
         self._image = QImage()
         self._image_key: tuple[object, ...] = ()
-        self._sections: dict[tuple[int, float], tuple[object, FloatArray, IntArray]] = {}
+        self._contours = SliceContours(stage, self._frame.normal)
         self._heat = SliceHeat(stage)
         self._press: tuple[str, QPointF, object] | None = None
         self._pointer: QPointF | None = None
@@ -121,7 +119,9 @@ class SliceView(QWidget):
         self._draw_grey(painter)
         self._draw_heat(painter)
         if self._stage.bridge.session.view.contours:
-            self._draw_outlines(painter)
+            hovering = self._pointer is not None and self._press is None
+            hovered = self._stage.bone_at(self.to_lps(self._pointer)) if hovering else None
+            self._contours.draw(painter, self.position, self.to_screen, self._heat, hovered)
         self._draw_lines(overlay)
         if self._stage.crosshair_shown:
             x, y = self.to_screen(self._stage.crosshair)[0]
@@ -155,37 +155,6 @@ class SliceView(QWidget):
         grid = self._frame.grid(ratio, self.position)
         place = (grid.width, grid.height, self._frame.mm_per_px, self.position, *self._frame.centre)
         self._heat.draw_layer(painter, grid, place, ratio)
-
-    def _section(self, outline: Outline) -> tuple[FloatArray, IntArray]:
-        """Return the segments of a body on this slice, and the triangles that they lie in."""
-        key = (id(outline.mesh), self.position)
-        kept = self._sections.get(key)
-        if kept is None or kept[0] is not outline.mesh:
-            if len(self._sections) > 60:
-                self._sections.clear()
-            plane = Plane(self._frame.normal * self.position, self._frame.normal)
-            kept = (outline.mesh, *section(outline.mesh, plane))
-            self._sections[key] = kept
-        return kept[1], kept[2]
-
-    def _draw_outlines(self, painter: QPainter) -> None:
-        hovered = None
-        if self._pointer is not None and self._press is None:
-            hovered = self._stage.bone_at(self.to_lps(self._pointer))
-        for outline in self._stage.picture.outlines:
-            segments, faces = self._section(outline)
-            if not len(segments):
-                continue
-            ends = self.to_screen(segments.reshape(-1, 3)).reshape(-1, 4)
-            lines = [QLineF(*row) for row in ends.tolist()]
-            if outline.heated is not None and self._heat.on_contours:
-                self._heat.draw_contour(painter, lines, outline, faces)
-                continue
-            strong = hovered is not None and (outline.name, outline.side) == (hovered.bone, hovered.side)
-            pen = QPen(self._stage.theme.on_image(outline.role), 2.5 if strong else 1.0 if outline.thin else 1.5)
-            pen.setCapStyle(Qt.PenCapStyle.RoundCap)
-            painter.setPen(pen)
-            painter.drawLines(lines[::2] if outline.dashed else lines)
 
     def _draw_lines(self, overlay: Overlay) -> None:
         if self.orientation.name != "coronal":
@@ -254,7 +223,7 @@ class SliceView(QWidget):
         if self._stage.heat is None or not self._heat.on_contours:
             return self._heat.words_of_voxel(row, column)
         for outline in self._stage.picture.outlines:
-            segments, faces = self._section(outline)
+            segments, faces = self._contours.section(outline, self.position)
             middles = self.to_screen(segments.mean(axis=1)) if outline.heated is not None and len(segments) else segments
             words = self._heat.words_of_contour(outline, middles, faces, at)
             if words:
@@ -310,8 +279,7 @@ class SliceView(QWidget):
             return point_lps
         point = point_lps.copy()
         point[self.orientation.axis] = self.position
-        shown = (outline for outline in self._stage.picture.outlines if (outline.name, outline.side) == (bone.bone, bone.side))
-        return snap_in_slice((self._section(outline)[0] for outline in shown), point, self._frame.mm_per_px)
+        return snap_in_slice(self._contours.of_bone(bone, self.position), point, self._frame.mm_per_px)
 
     def mouseReleaseEvent(self, event: QMouseEvent) -> None:
         press, self._press = self._press, None
@@ -397,5 +365,5 @@ class SliceView(QWidget):
 
     def _on_volumes(self) -> None:
         self._frame.fitted = False
-        self._sections.clear()
+        self._contours.forget()
         self.update()
