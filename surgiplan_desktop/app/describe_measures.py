@@ -7,7 +7,7 @@ from typing import Final
 
 from surgiplan_desktop.app.texts import Texts
 from surgiplan_desktop.base.spaces import Frame
-from surgiplan_desktop.planning.measure_table import SIDE_BY_SIDE, SIGN_WORDS, STAND_IN, reading_order
+from surgiplan_desktop.planning.measure_table import MEASURES, SIDE_BY_SIDE, SIGN_WORDS, STAND_IN, reading_order
 from surgiplan_desktop.planning.records import (
     LandmarkEstimate,
     Landmarks,
@@ -58,14 +58,21 @@ def spread_words(measure: Measure, spread: MeasureSpread | None, texts: Texts) -
     What no landmark's error holds (blocks put together unseen, the interval of an estimated axis) follows in words of its own.
     """
     words = measure_words(measure, texts)
-    if spread is not None and isinstance(measure.value, float):
-        number = max(spread.sd, _LEAST_SHOWN[measure.unit])
-        unit = {"deg": "label.degrees", "mm": "label.millimetres", "%": "label.percent", "": "label.plain"}[measure.unit]
-        words += f" ± {texts.text(unit, value=number)}"
+    if isinstance(measure.value, float):
+        words += plus_minus_words(measure.id, spread, texts)
     if measure.plus_minus is not None:
         kind = "interval" if measure.status == "estimated" and measure.id in STAND_IN.values() else "blocks"
         words += " " + texts.text(f"label.spread_{kind}", value=measure.plus_minus)
     return words
+
+
+def plus_minus_words(measure_id: str, spread: MeasureSpread | None, texts: Texts) -> str:
+    """The standard deviation as it follows a value, such as `` ± 0.4°``; nothing where it is not known."""
+    if spread is None:
+        return ""
+    unit = MEASURES[measure_id].unit
+    label = {"deg": "label.degrees", "mm": "label.millimetres", "%": "label.percent", "": "label.plain"}[unit]
+    return f" ± {texts.text(label, value=max(spread.sd, _LEAST_SHOWN[unit]))}"
 
 
 def contribution_words(spread: MeasureSpread, texts: Texts, *, most: int = 2) -> str:

@@ -7,6 +7,7 @@ from typing import Any
 
 from surgiplan_desktop.app.build_guide import osteotomy_step
 from surgiplan_desktop.app.draw_deformity import deformity_picture
+from surgiplan_desktop.app.measure_side import measure_side
 from surgiplan_desktop.app.report_content import report_content
 from surgiplan_desktop.app.report_pictures import LegParts, report_shots
 from surgiplan_desktop.app.session import Session
@@ -74,6 +75,7 @@ def write_report(
         texts,
         session.require(gate)[0] if gate in session.keys else None,
         tuple(_required(session, films, SILENT)),
+        measure_side(session, step.side) if graph.measure_spread_key(step.side) in session.keys else None,
     )
     write_report_pdf(target, content)
     session.audit("report", file=target.name)

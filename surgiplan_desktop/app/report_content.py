@@ -6,11 +6,12 @@ from collections.abc import Mapping
 
 from surgiplan_desktop import __version__
 from surgiplan_desktop.app.describe_film_measures import source_words
-from surgiplan_desktop.app.describe_measures import value_words
+from surgiplan_desktop.app.describe_measures import frames_words, plus_minus_words, value_words
 from surgiplan_desktop.app.describe_plan import bone_correction_words
 from surgiplan_desktop.app.describe_quality import quality_reasons, quality_title
 from surgiplan_desktop.app.describe_scan import case_repairs
 from surgiplan_desktop.app.describe_side import side_findings
+from surgiplan_desktop.app.measure_side import SideMeasured
 from surgiplan_desktop.app.report_film import film_section
 from surgiplan_desktop.app.texts import Texts
 from surgiplan_desktop.files.report import Cell, Figure, ReportContent, ReportPicture, Section
@@ -20,6 +21,7 @@ from surgiplan_desktop.model.steps import OsteotomyStep
 from surgiplan_desktop.model.study import Finding
 from surgiplan_desktop.planning.film_comparison import FilmComparison
 from surgiplan_desktop.planning.limits import default_limits
+from surgiplan_desktop.planning.measure_table import SIDE_BY_SIDE
 from surgiplan_desktop.planning.records import Check, Guide, ImplantPlacement, OsteotomyPlan, WedgeDetail
 from surgiplan_desktop.planning.scan_quality import ScanQuality
 
@@ -55,15 +57,18 @@ def report_content(
     texts: Texts,
     quality: ScanQuality | None = None,
     films: tuple[FilmComparison, ...] = (),
+    measured: SideMeasured | None = None,
 ) -> ReportContent:
     """Put the report together.
 
-    ``quality`` is that of the scan for this leg, None for bones without a scan; ``films`` are films of this leg beside the CT.
+    ``quality`` is that of the scan for this leg, None for bones without a scan; ``films`` are films of this leg beside the CT;
+    ``measured`` are the measures of the leg as scanned with how sure they are.
     """
     approved = any(item.role == "surgeon" for item in case.approvals)
-    left = [_before_after(plan, quality, texts), *([_scenarios(plan, wedge, texts)] if plan.scenarios else [])]
+    left = [_before_after(plan, quality, measured, texts), *([_scenarios(plan, wedge, texts)] if plan.scenarios else [])]
     left.append(_standing(plan, texts))
     left += [film_section(item, texts) for item in films]
+    left += [] if measured is None else [definitions_section(measured, texts)]
     left += [_saw(wedge, texts), _hinge(wedge, texts)]
     left += [_screws(item, texts) for item in implants if item.screws]
     right = [] if guide is None else [_guide_facts(guide, step, texts), _checks(guide.checks, texts)]
@@ -125,7 +130,9 @@ def _identity(
     return tuple((texts.text(f"ui.{name}"), value) for name, value in rows)
 
 
-def _before_after(plan: OsteotomyPlan, quality: ScanQuality | None, texts: Texts) -> Section:
+def _before_after(plan: OsteotomyPlan, quality: ScanQuality | None, measured: SideMeasured | None, texts: Texts) -> Section:
+    # a standing pose moves the leg: its numbers are not those whose spread is known
+    spreads = measured.spreads.items if measured is not None and plan.pose == "ct" else {}
     rows = []
     for measure, unit in _MEASURES:
         before, after = plan.before.get(measure), plan.after.get(measure)
@@ -137,7 +144,11 @@ def _before_after(plan: OsteotomyPlan, quality: ScanQuality | None, texts: Texts
         rows.append(
             (
                 Cell(texts.measure(measure)[0]),
-                Cell(value_words(measure, before, unit, texts), "" if before is not None else "quiet"),
+                Cell(
+                    value_words(measure, before, unit, texts)
+                    + ("" if before is None else plus_minus_words(measure, spreads.get(measure), texts)),
+                    "" if before is not None else "quiet",
+                ),
                 Cell(value_words(measure, after, unit, texts), "" if after is not None else "quiet", bold=changed),
                 Cell(change, "quiet"),
             )
@@ -146,7 +157,21 @@ def _before_after(plan: OsteotomyPlan, quality: ScanQuality | None, texts: Texts
     note = texts.text("ui.report_ct_note")
     if quality is not None and any(check.id in _ASSUMING for check in quality.checks):
         note += " " + texts.text("ui.report_immobility_note", degrees=default_limits()["overlap.immobility_deg"])
+    if measured is not None:
+        note += " " + frames_words(measured.frames, texts) + "." + (" " + texts.text("label.spread_short") if spreads else "")
     return Section(texts.text("ui.report_before_after"), head, tuple(rows), (1.25, 1.35, 1.35, 0.6), note)
+
+
+def definitions_section(measured: SideMeasured, texts: Texts) -> Section:
+    """Torsion, slope and height of the patella by every definition, in one row each."""
+    rows = []
+    for group, names in SIDE_BY_SIDE.items():
+        items = [measured.measures.items[name] for name in names]
+        shown = [(item, value_words(item.id, item.value, item.unit, texts)) for item in items if item.value is not None]
+        if shown:
+            words = " · ".join(f"{texts.text(f'label.by_{item.id}')} {value}" for item, value in shown)
+            rows.append((Cell(texts.text(f"label.group_{group}")), Cell(words)))
+    return Section(texts.text("ui.report_definitions"), (), tuple(rows), (0.8, 3.0))
 
 
 def _standing(plan: OsteotomyPlan, texts: Texts) -> Section:
