@@ -1,4 +1,4 @@
-"""Writes pictures of the step Measure with two legs: compared, one measure, light (python -m tests.gui.screenshots_measure).
+"""Runs through Measure with two legs, counts clicks, keeps pictures (python -m tests.gui.screenshots_measure [folder [case]]).
 
 The stages of the check on a scan are among the pictures of :mod:`tests.gui.screenshots`.
 """
@@ -12,6 +12,7 @@ from pathlib import Path
 from PIL import Image
 
 from tests.gui.driver import RealWindow, Screen
+from tests.gui.measure_run import run_through
 from tests.gui.screenshots import TARGET
 from tests.gui.two_legs import write_two_legs
 
@@ -29,23 +30,19 @@ def main(target: Path = TARGET, case: Path | None = None) -> None:
         folder = Path(name)
         if case is None:
             case = folder / "two.surgiplan"
-            write_two_legs(case, folder / "made", step_mm=1.2)
+            write_two_legs(case, folder / "made", step_mm=1.5)
         with Screen() as screen, RealWindow(screen, folder / "window", str(case)) as window:
-            window.wait_enabled("measure_primary", 600, "check")
-            window.wait_idle(600)
-            window.click("compare_other")
-            window.wait(lambda state: "view_compared" in state["widgets"], 30, "the other leg")
-            window.wait_idle(600)
-            keep("21-measure-compare")
+            run_through(window, keep)
+            sys.stdout.write(f"{window.clicks} clicks, {window.keys} keys, drags and confirmations included\n")
             window.click("compare_other")
             window.click("measures", at=(0.3, 0.31))  # the third row: MPTA
             window.wait_idle(60)
-            keep("22-measure-definition")
+            keep("24-measure-definition")
             window.click("look_button")
-            keep("23-measure-light")
-            window.click("measure_primary")
+            keep("25-measure-light")
+            window.click("check_stages", at=(0.3, 0.7))  # the fourth row: plateau
             window.wait_idle(60)
-            keep("24-check-light")
+            keep("26-check-light")
 
 
 if __name__ == "__main__":
