@@ -77,7 +77,7 @@ def fit_quadric(
         return None
     residual = design @ coefficients - h
     rms = float(np.sqrt(weight @ residual**2 / weight.sum()))
-    return Quadric(origin, first, second, outward, coefficients, rms, len(u))
+    return Quadric(origin, first, second, outward, np.asarray(coefficients, dtype=np.float64), rms, len(u))
 
 
 def peak_along(quadric: Quadric, reach: float) -> FloatArray | None:

@@ -51,7 +51,8 @@ def calmed(vertices: FloatArray, normals: FloatArray, areas: FloatArray, real: B
     tree = cKDTree(points)
     for first in range(0, len(index), _CHUNK):
         part = index[first : first + _CHUNK]
-        distance, near = tree.query(vertices[part], k=min(_NEIGHBOURS, len(index)), distance_upper_bound=radius_mm)
+        away, near = tree.query(vertices[part], k=min(_NEIGHBOURS, len(index)), distance_upper_bound=radius_mm)
+        distance = np.asarray(away, dtype=np.float64)
         there = np.isfinite(distance)
         near = index[np.where(there, near, 0)]
         # where more would be near than enter, the window shrinks, so that it ends at weight zero whoever comes last

@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 
+import fast_simplification
 import numpy as np
 import pytest
 
@@ -43,9 +44,9 @@ def test_visible_human_tibia(side: Side, data_folder: Folder, data_file: Folder)
     folder = data_folder("visible-human-bones")
     tibia, fibula = (visible_human(folder, placement, side, name) for name in (BoneName.TIBIA, BoneName.FIBULA))
     found = find_tibia(side, tibia, fibula)
-    assert found.findings == ()
-    missing = {item.id for item in found.items.values() if item.point_lps is None}
-    assert missing == {"tibial_anterosuperior_edge"}
+    # the template is another person: points on which the two ways differ are named, nothing worse
+    assert {finding.code for finding in found.findings} <= {"landmark_disagrees", "landmark_bare", "template_does_not_fit"}
+    assert all(item.point_lps is not None and item.sd_mm is not None for item in found.items.values())
     measures = measure_points(merge_landmarks(side, (), found))
     assert 82.0 < (measures.number("mpta") or 0.0) < 92.0
     assert 300.0 < (measures.number("tibia_length") or 0.0) < 350.0
@@ -65,7 +66,7 @@ def test_whole_femora(name: str, data_folder: Folder) -> None:
     (path,) = data_folder("bones").rglob(f"{name}.stl")
     given = [np.array(item["coordinates"]) for item in json.loads(path.with_suffix(".json").read_text())]
     found = find_femur(Side.RIGHT, bone(path, Side.RIGHT, BoneName.FEMUR))
-    assert [finding.code for finding in found.findings] == ["bone_upside_down"]
+    assert [finding.code for finding in found.findings if finding.severity == "critical"] == ["bone_upside_down"]
     measures = measure_points(merge_landmarks(Side.RIGHT, (), found))
     assert 83.0 < (measures.number("mldfa") or 0.0) < 92.0
     assert 118.0 < (measures.number("neck_shaft_angle") or 0.0) < 138.0
@@ -81,3 +82,16 @@ def test_whole_femora(name: str, data_folder: Folder) -> None:
     centre = found.point("hip_centre")
     assert centre is not None
     assert np.linalg.norm(centre - given[0]) == pytest.approx(found.femoral_head_radius_mm, abs=3.0)
+
+
+@pytest.mark.parametrize("side", list(Side))
+def test_a_coarser_mesh_of_the_same_tibia_measures_alike(side: Side, data_folder: Folder, data_file: Folder) -> None:
+    placement = json.loads(data_file("visible-human-placement.json").read_text())["placement"]
+    tibia = visible_human(data_folder("visible-human-bones"), placement, side, BoneName.TIBIA)
+    mesh = tibia.parts[0].mesh
+    vertices, faces = fast_simplification.simplify(mesh.vertices.astype(np.float32), mesh.faces.copy(), target_reduction=0.5)
+    coarse = Mesh(np.asarray(vertices, dtype=np.float64), np.asarray(faces, dtype=np.int32))
+    other = Bone(tibia.id, (BonePart(0, coarse, (), np.zeros(len(coarse.vertices), dtype=bool)),))
+    first, second = (measure_points(merge_landmarks(side, (), find_tibia(side, bone))) for bone in (tibia, other))
+    assert second.number("mpta") == pytest.approx(first.number("mpta"), abs=0.2)
+    assert second.number("tibia_length") == pytest.approx(first.number("tibia_length"), abs=0.5)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
-from scipy.interpolate import RectBivariateSpline
+from scipy.interpolate import RegularGridInterpolator
 from scipy.ndimage import gaussian_filter
 
 from surgiplan_desktop.base.arrays import FloatArray
@@ -56,7 +56,10 @@ def find_groove(surface: BoneSurface, condyles: Condyles, width_mm: float) -> tu
         return None
     row, column = np.unravel_index(int(np.nanargmax(depth)), depth.shape)
     x, u, deepest = _refined(columns, levels, depth, int(row), int(column))
-    reach = float(RectBivariateSpline(levels, columns, np.where(np.isfinite(front), front, 0.0), kx=1, ky=1)(u, x)[0, 0])
+    grid = RegularGridInterpolator(
+        (levels, columns), np.where(np.isfinite(front), front, 0.0), bounds_error=False, fill_value=None
+    )
+    reach = float(grid([[u, x]])[0])
     return centre + x * condyles.lateral + u * condyles.up + reach * condyles.anterior, deepest
 
 

@@ -25,6 +25,8 @@ from surgiplan_desktop.planning.records import LandmarkEstimate
 _TRUST_COVERAGE = 0.9
 _TRUST_RMS_MM = 0.9
 _LEAST_COVERAGE = 0.55
+#: Bones too round or too flat for their shape to tell how they are turned.
+_TURN_UNTOLD = (BoneName.FIBULA, BoneName.PATELLA)
 #: A residual this many times what is usual makes the landmark as many times less sure.
 _RMS_FACTOR = (1.0, 5.0)
 
@@ -72,7 +74,8 @@ def judge(
     """
     own = [name for name, definition in LANDMARKS.items() if definition.bone is bone]
     whole = not len(surface.cap_areas)
-    second = transfer_landmarks(side, bone, surface, own) if whole else {}
+    hint = axes if bone in _TURN_UNTOLD else None
+    second = transfer_landmarks(side, bone, surface, own, axes=hint) if whole else {}
     if whole and not _fits(second.values()):
         findings.append(Finding("template_does_not_fit", "warn", (("bone", bone.value),)))
     for name in own:

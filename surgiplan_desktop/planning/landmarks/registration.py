@@ -66,7 +66,7 @@ class _Cloud:
 
 
 def transfer_landmarks(
-    side: Side, bone: BoneName, surface: BoneSurface, names: Iterable[LandmarkId]
+    side: Side, bone: BoneName, surface: BoneSurface, names: Iterable[LandmarkId], *, axes: FloatArray | None = None
 ) -> dict[LandmarkId, Transferred]:
     """Lay the template of a bone on a whole bone and take its landmarks along.
 
@@ -80,6 +80,9 @@ def transfer_landmarks(
         The bone with both ends in view; with an open end the template would be stretched, and nothing is returned.
     names
         Landmarks wanted.
+    axes
+        Rows lateral, anterior, up from which the pose is searched, for bones whose shape does not tell how they are turned; None:
+        the shape alone decides.
 
     Returns
     -------
@@ -93,7 +96,11 @@ def transfer_landmarks(
     source = _Cloud(np.asarray(mesh.vertices), vertex_normals(Mesh(mesh.vertices, mesh.faces)))
     target = _Cloud(surface.vertices[surface.real], surface.normals[surface.real])
     tree = cKDTree(target.points)
-    laid = _laid(source, target, tree)
+    if axes is None:
+        starts = _starts(source, target)
+    else:
+        starts = [_start_from(source, target, axes.T @ np.diag([-float(side.sign), -1.0, 1.0]))]
+    laid = _laid(source, target, tree, starts)
     if laid is None:
         return {}
     matrix, offset = laid
@@ -125,11 +132,13 @@ def _dropped(item: Transferred, target: _Cloud, tree: cKDTree) -> Transferred:
     return Transferred(item.point + offset * normal, item.coverage, item.rms)
 
 
-def _laid(source: _Cloud, target: _Cloud, tree: cKDTree) -> tuple[FloatArray, FloatArray] | None:
-    """Affine motion that lays the template on the bone: the best of eight starts (two ends, four turns about the long axis)."""
+def _laid(
+    source: _Cloud, target: _Cloud, tree: cKDTree, starts: list[tuple[FloatArray, FloatArray]]
+) -> tuple[FloatArray, FloatArray] | None:
+    """Affine motion that lays the template on the bone, from the best of several starts; None when none leads anywhere."""
     few, many = source.some(_FEW), source.some(_MANY)
-    starts = [_pose(few, target, tree, *start) for start in _starts(source, target)]
-    best = min((start for start in starts if start is not None), key=lambda item: item[2], default=None)
+    poses = [_pose(few, target, tree, *start) for start in starts]
+    best = min((pose for pose in poses if pose is not None), key=lambda item: item[2], default=None)
     if best is None:
         return None
     matrix, offset = best[0], best[1]
@@ -146,7 +155,18 @@ def _laid(source: _Cloud, target: _Cloud, tree: cKDTree) -> tuple[FloatArray, Fl
     return matrix, offset
 
 
+def _start_from(source: _Cloud, target: _Cloud, turn: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """The template turned as said, middle on middle, as long as the bone."""
+    own, other = source.points @ turn.T, target.points
+    long = turn[:, 2]
+    scale = float(np.ptp(other @ long) / np.ptp(own @ long))
+    middle = 0.5 * (other.min(axis=0) + other.max(axis=0)) - 0.5 * scale * (own.min(axis=0) + own.max(axis=0))
+    return scale * turn, middle
+
+
 def _starts(source: _Cloud, target: _Cloud) -> list[tuple[FloatArray, FloatArray]]:
+    """Eight starts: middles and long axes laid together, either end up, in four turns."""
+
     def frame(cloud: _Cloud) -> tuple[FloatArray, FloatArray, float]:
         centre = 0.5 * (cloud.points.min(axis=0) + cloud.points.max(axis=0))
         local = cloud.points - cloud.points.mean(axis=0)
@@ -196,7 +216,8 @@ def _pairs(moved: _Cloud, target: _Cloud, tree: cKDTree) -> tuple[AnyArray, AnyA
     own = np.flatnonzero(np.einsum("ij,ij->i", moved.normals, target.normals[index]) > _SAME_WAY)
     if not len(own):
         return own, own
-    own = own[distance[own] <= np.quantile(distance[own], _TRIMMED)]
+    away = np.asarray(distance)[own]
+    own = own[away <= np.quantile(away, _TRIMMED)]
     return own, np.asarray(index)[own]
 
 

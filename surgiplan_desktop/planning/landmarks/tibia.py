@@ -241,12 +241,12 @@ def _knee_end(
     if knee is not None:
         line = axis_between(found, _SHAFT) or shaft or FittedLine(top.centre, axes.up, 0.0, 0)
         own = TibialAxes(knee, axes.up, axes.lateral, axes.anterior)
-        for landmark, tip in (
+        for landmark, front in (
             ("tibial_tuberosity", find_tuberosity(surface, own, line)),
             ("tibial_anterosuperior_edge", find_anterosuperior_edge(head, own)),
         ):
-            if tip is not None:
-                add(found, landmark, tip[0], rms=tip[1], status=status)
+            if front is not None:
+                add(found, landmark, front[0], rms=front[1], status=status)
     return top
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from surgiplan_desktop.base.arrays import FloatArray
+from surgiplan_desktop.base.arrays import AnyArray, FloatArray
 from surgiplan_desktop.geometry.fit import FittedLine
 from surgiplan_desktop.geometry.local_fit import fit_quadric
 from surgiplan_desktop.planning.landmarks.surface import BoneSurface
@@ -73,7 +73,7 @@ def find_tuberosity(surface: BoneSurface, axes: TibialAxes, shaft: FittedLine) -
     return place, rms
 
 
-def _seed(surface: BoneSurface, index: FloatArray, depth: FloatArray, forward: FloatArray, radial: FloatArray) -> FloatArray:
+def _seed(surface: BoneSurface, index: AnyArray, depth: FloatArray, forward: FloatArray, radial: FloatArray) -> FloatArray:
     """The same by plain vertices, level by level of 2 mm."""
     level = np.floor(depth[index] / 2.0).astype(np.int64)
     fronts = [own[int(np.argmax(forward[own]))] for own in (index[level == number] for number in np.unique(level))]
