@@ -43,11 +43,11 @@ def coarse_names(tile: Tile, random: np.random.Generator) -> torch.Tensor:
     present = [code for code in range(1, CLASSES) if bool((names == code).any())]
     for code in present:
         draw = random.random()
-        if draw < 0.05:
+        if draw < 0.08:
             names[names == code] = 0
-        elif draw < 0.10:
+        elif draw < 0.20:
             names[names == code] = int(random.integers(1, CLASSES))
-        elif draw < 0.20:  # a part of the bone under another name, as at the ends of fields of view
+        elif draw < 0.38:  # a part of the bone under another name, as at the ends of fields of view
             start = int(random.integers(size[0]))
             part = slice(start, None) if random.random() < 0.5 else slice(0, start)
             names[part][names[part] == code] = int(random.integers(0, CLASSES))
