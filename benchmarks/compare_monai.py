@@ -3,7 +3,7 @@
     python benchmarks/compare_monai.py SCAN PACK [--threads 2] [--only tiles|pipeline]
 
 SCAN is a volume file (NIfTI, NRRD, MetaImage), PACK the folder of the pack leg-ct. Needs an environment with torch, monai, onnx
-and this program. The weights are read out of the pack's ONNX files, so both run the same network.
+and this program's own parts for inference. The weights are read out of the pack's ONNX files, so both run the same network.
 
 *tiles*: the fine network over the whole scan, every tile run, MONAI's tile positions and the program's weights in both; seconds
 of OpenVINO and ONNX Runtime in parts of MONAI's, and the share of equal labels. *pipeline*: the program with coarse pass and
@@ -21,12 +21,13 @@ from pathlib import Path
 
 import numpy as np
 import onnx
+import SimpleITK
 import torch
 from monai.data.utils import dense_patch_slices
 from monai.inferers import sliding_window_inference
 from onnx import numpy_helper
 
-from surgiplan_desktop.imaging.volume_files import read_volume_file
+from surgiplan_desktop.base.spaces import Affine
 from surgiplan_desktop.model.images import Volume
 from surgiplan_desktop.segmentation import leg_networks
 from surgiplan_desktop.segmentation.blending import Blending, label_volume
@@ -40,6 +41,14 @@ from surgiplan_desktop.segmentation.tiles import MemoryPlan, run_tiles
 
 sys.path.append(str(Path(__file__).resolve().parents[1] / "training" / "leg_ct"))
 from networks import DESIGNS, UNet
+
+
+def read_scan(path: Path) -> Volume:
+    """Read a volume file; SimpleITK's space is patient LPS already."""
+    image = SimpleITK.ReadImage(str(path))
+    steps = np.array(image.GetDirection()).reshape(3, 3) * np.array(image.GetSpacing())
+    values = SimpleITK.GetArrayFromImage(image).astype(np.int16)
+    return Volume(values, Affine.from_parts(steps[:, ::-1], np.array(image.GetOrigin())))
 
 
 def torch_network(pack: ModelPack, network: PackNetwork) -> UNet:
@@ -148,7 +157,7 @@ def main() -> None:
     parser.add_argument("--only", choices=("tiles", "pipeline"))
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
-    volume, pack, settings = read_volume_file(options.scan), read_pack(options.pack), settings_for()
+    volume, pack, settings = read_scan(options.scan), read_pack(options.pack), settings_for()
     if options.only != "pipeline":
         compare_tiles(volume, pack, settings, options.threads)
     if options.only != "tiles":

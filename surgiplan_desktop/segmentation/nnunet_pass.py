@@ -130,6 +130,8 @@ def _one(
     grid = plan_tiles(target, network.tile, overlap=network.overlap)
     # the image and what lies between the two steps of its resampling, names on the way, and the scan's classes twice
     held = 4 * (math.prod(target) + part.shape[0] * target[1] * target[2]) + 2 * math.prod(target) + 2 * math.prod(volume.shape)
+    if guide is not None:
+        held += 8 * (math.prod(target) + math.prod(part.shape))
     blending = pack.blending.asked(uncertainty=False)
     loaded = sum(network_bytes(pack, network, pack.path(member)) for member in network.members)
     plan = plan_memory(

@@ -121,14 +121,24 @@ def resized(
 def resized_labels(labels: NDArray[np.uint8], target: Sequence[int], apart: int | None) -> NDArray[np.uint8]:
     """Resize a label volume as nnU-Net does: each label linearly, taken where it has half the share; the higher label wins a tie.
 
-    Along the axis ``apart`` the nearest slice is taken.
+    In double precision, since exact halves are common. Along the axis ``apart`` slices are resized one by one and the nearest is
+    taken.
     """
-    k, j, i = labels.shape
     if labels.shape == tuple(target):
         return labels.copy()
+    if apart is not None:
+        flat = [size for axis, size in enumerate(target) if axis != apart]
+        slices = np.moveaxis(labels, apart, 0)
+        taken = nearest_places(len(slices), target[apart])
+        small = {int(index): _half_shares(slices[index], flat) for index in np.unique(taken)}
+        return np.ascontiguousarray(np.moveaxis(np.stack([small[int(index)] for index in taken]), 0, apart))
+    return _half_shares(labels, target)
+
+
+def _half_shares(labels: NDArray[np.uint8], target: Sequence[int]) -> NDArray[np.uint8]:
     result = np.zeros(tuple(target), dtype=np.uint8)
-    orders = [0 if axis == apart else 1 for axis in range(3)]
+    factors = [new / old for new, old in zip(target, labels.shape, strict=True)]
     for label in np.unique(labels):
-        mask = labels == label
-        result[resized(mask.__getitem__, (k, j, i), target, orders) >= 0.5] = label
+        mask = (labels == label).astype(np.float64)
+        result[ndimage.zoom(mask, factors, order=1, mode="nearest", grid_mode=True) >= 0.5] = label
     return result
