@@ -19,7 +19,8 @@ from surgiplan_desktop.model.case import Case, SegmentationRun
 from surgiplan_desktop.model.images import LabelMap
 from surgiplan_desktop.model.mesh import Bone, Mesh
 from surgiplan_desktop.planning.graph import run_bone_key, run_labels_key
-from surgiplan_desktop.scene.heat import Heat, HeatScale, heated_parts, surface_scale
+from surgiplan_desktop.planning.limits import default_limits
+from surgiplan_desktop.scene.heat import Heat, HeatScale, heated_parts
 from surgiplan_desktop.scene.wanted import Outline
 from surgiplan_desktop.validation.weighted import SurfaceMetrics, WeightedDistances, surface_metrics
 
@@ -60,7 +61,8 @@ class RunComparison:
 
 def difference_scale() -> HeatScale:
     """Return the scale of the distance of two surfaces, mm."""
-    return surface_scale()
+    limits = default_limits()
+    return HeatScale(0.0, limits["heat.difference_high_mm"], limits["heat.difference_look_mm"], "mm")
 
 
 def compare_runs(session: Session, other: str, *, progress: Progress = SILENT) -> RunComparison:

@@ -32,6 +32,8 @@ class BonesPanel(Panel):
         how = group(self.content, self.word("group_method"))
         self._by = label("", "secondary", "found_by")
         how.addWidget(self._by)
+        self._otherwise = button(self.word("find_otherwise"), "find_otherwise", self.refresh, checkable=True)
+        how.addWidget(self._otherwise)
         self._way = WayChoice(self.bridge, self.refresh)
         how.addWidget(self._way)
         self._again = button(self.word("find_again"), "find_again", self._find, tip=self.word("find_again_tip"))
@@ -97,11 +99,15 @@ class BonesPanel(Panel):
         case = self.bridge.case
         have = bool(case.bones)
         finds = case.study is not None and not self.busy
-        self._way.setVisible(finds)
-        if finds:
+        self._otherwise.setVisible(have and finds)
+        if self.busy:
+            self._otherwise.setChecked(False)
+        chooses = finds and (not have or self._otherwise.isChecked())
+        self._way.setVisible(chooses)
+        if chooses:
             self._way.refresh()
-        must_read = finds and self._way.must_read
-        self._again.setVisible(have and finds)
+        must_read = chooses and self._way.must_read
+        self._again.setVisible(have and chooses)
         self._again.setEnabled(not must_read and self._way.model is not None)
         self._cancel.setVisible(self.busy)
         self._say_by_what()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 
+from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QVBoxLayout, QWidget
 
 from surgiplan_desktop.app.compare_runs import RunComparison, comparable_runs, compare_runs
@@ -14,6 +15,8 @@ from surgiplan_desktop.gui.widgets.fields import ChoiceField
 from surgiplan_desktop.gui.widgets.layout import Table, label
 from surgiplan_desktop.model.case import SegmentationRun
 from surgiplan_desktop.model.edits import use_segmentation
+
+_ABOVE_NUMBERS = Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
 
 
 class ResultChoice(QWidget):
@@ -36,6 +39,8 @@ class ResultChoice(QWidget):
         self._other.chosen.connect(self._compare)
         heads = [word(name) for name in ("bone", "dice", "mean_distance", "far_distance")]
         self._table = Table("result_table", heads, (0, 48, 56, 56))
+        for column in (1, 2, 3):
+            self._table.horizontalHeaderItem(column).setTextAlignment(_ABOVE_NUMBERS)
         self._note = label("", "small", "result_note")
         for widget in (self._used, self._other, self._table, self._note):
             layout.addWidget(widget)

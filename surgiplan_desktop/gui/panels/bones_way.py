@@ -96,10 +96,7 @@ class WayChoice(QWidget):
         word = self._bridge.word
         proposed = None if self._proposal is None else self._proposal.model
         offered = [(pack.name, f"{pack.name} {pack.version}") for pack in self._ways.packs] + [(WITHOUT_AI, word("without_ai"))]
-        choices = []
-        for name, title in offered:
-            choices.append((word("way_proposed", way=title) if name == proposed else title, name))
-        self._way.set_choices(choices)
+        self._way.set_choices([(title, name) for name, title in offered])
         model = self.model
         self._way.setVisible(model is not None)
         self._way.show_choice(model)

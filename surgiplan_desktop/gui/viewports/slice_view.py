@@ -204,7 +204,7 @@ class SliceView(QWidget):
         overlay.letters(self._frame.right, self._frame.down)
         overlay.scale_bar(self._frame.mm_per_px)
         heat = self._stage.heat
-        if heat is not None:
+        if heat is not None and (heat.surfaces or heat.voxels):
             scale = heat.surface_scale if self._stage.heat_sampler is None else heat.voxel_scale
             draw_legend(overlay, self._stage.bridge, heat, scale, self.height())
 
