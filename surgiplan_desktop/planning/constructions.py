@@ -32,7 +32,7 @@ class ConstructedPoint:
     definition: str
 
 
-_F, _T, _B = BoneName.FEMUR, BoneName.TIBIA, BoneName.FIBULA
+_F, _T, _B, _P = BoneName.FEMUR, BoneName.TIBIA, BoneName.FIBULA, BoneName.PATELLA
 #: Every constructed point by id.
 CONSTRUCTED: Final[dict[LandmarkId, ConstructedPoint]] = {
     item.id: item
@@ -48,6 +48,10 @@ CONSTRUCTED: Final[dict[LandmarkId, ConstructedPoint]] = {
         ConstructedPoint("fibular_notch", _T, "middle of the tibia's edge that faces the fibula above the plafond"),
         ConstructedPoint("medial_malleolus_centre", _T, "centroid of the medial malleolus below the plafond"),
         ConstructedPoint("lateral_malleolus_centre", _B, "centroid of the lateral malleolus below the plafond"),
+        ConstructedPoint("patella_medial", _P, "medial end of the long axis of the patella's middle section"),
+        ConstructedPoint("patella_lateral", _P, "lateral end of the long axis of the patella's middle section"),
+        ConstructedPoint("patella_anterior", _P, "most anterior point of that section across its long axis"),
+        ConstructedPoint("patella_posterior", _P, "most posterior point of that section across its long axis"),
     )
 }
 #: A centroid of a section is sure to this (mm): it hangs on the height of its level, not on single vertices.
@@ -72,7 +76,7 @@ def find_constructions(
     side
         Of the leg.
     bones
-        Names of the bones that come first in ``results``: femur, tibia, fibula, as far as there are any.
+        Names of the bones that come first in ``results``: femur, tibia, fibula, patella, as far as there are any.
     results
         Those bones, then what their finders found.
 
@@ -96,6 +100,8 @@ def find_constructions(
     if BoneName.TIBIA in given:
         sections = _Sections(bone_surface(given[BoneName.TIBIA], calm=False), known, reasons, made, BoneName.TIBIA)
         _tibia(sections, given.get(BoneName.FIBULA))
+    if BoneName.PATELLA in given:
+        _patella(_Sections(bone_surface(given[BoneName.PATELLA], calm=False), known, reasons, made, BoneName.PATELLA))
     for point, definition in CONSTRUCTED.items():
         if definition.bone in given or (definition.bone is BoneName.FIBULA and BoneName.TIBIA in given):
             made.setdefault(point, _missing(point, _no_section(point)))
@@ -213,6 +219,31 @@ def _tibia(sections: _Sections, fibula: Bone | None) -> None:
     if tibial and fibular:
         distance = np.linalg.norm(tibial[0].points - fibular[0].centroid, axis=1)
         sections.add("fibular_notch", tibial[0].points[distance < distance.min() + _FACING_MM].mean(axis=0))
+
+
+def _patella(sections: _Sections) -> None:
+    """Width and thickness in the section half way between the poles; medial and anterior by the femur behind it."""
+    known, ends = sections.known, ("patella_medial", "patella_lateral")
+    behind = ("medial_posterior_condyle", "lateral_posterior_condyle")
+    if not sections.have(ends[0], "patella_superior_pole", "patella_inferior_pole", *behind):
+        for point in (ends[1], "patella_anterior", "patella_posterior"):
+            sections.made[point] = _missing(point, sections.made[ends[0]].reason or _no_section(point))
+        return
+    superior, inferior = known["patella_superior_pole"], known["patella_inferior_pole"]
+    axis, middle = unit(superior - inferior), 0.5 * (superior + inferior)
+    outlines = sections.outlines(axis, float(middle @ axis))
+    if not outlines:
+        return
+    centre, reach = _long_axis(outlines[0], axis)
+    reach = reach if float(reach @ (known[behind[1]] - known[behind[0]])) > 0 else -reach
+    sections.add(ends[0], centre - reach)
+    sections.add(ends[1], centre + reach)
+    forward = np.cross(unit(reach), axis)
+    femur = 0.5 * (known[behind[0]] + known[behind[1]])
+    forward = forward if float(forward @ (centre - femur)) > 0 else -forward
+    along = outlines[0].points @ forward
+    sections.add("patella_anterior", outlines[0].points[int(np.argmax(along))])
+    sections.add("patella_posterior", outlines[0].points[int(np.argmin(along))])
 
 
 def _shaft(

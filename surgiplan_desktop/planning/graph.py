@@ -326,31 +326,32 @@ def _add_leg(graph: dict[Key, Node], case: Case, side: Side) -> None:
         needs: tuple[Key, ...] = (bone_key(tibia),) if fibula is None else (bone_key(tibia), bone_key(fibula))
         found.append(("found", side, BoneName.TIBIA))
         graph[found[-1]] = Node("find_tibia", 7, find_tibia, (side,), needs, "thread")
-    if found:
-        present = tuple((bone.bone, bone_key(bone)) for bone in (femur, tibia, fibula) if bone is not None)
-        names, shapes = tuple(name for name, _ in present), tuple(key for _, key in present)
-        sections: Key = ("found", side, "constructions")
-        graph[sections] = Node("find_constructions", 1, find_constructions, (side, names), (*shapes, *found), "thread")
-        found.append(sections)
     patella = BoneId(side, BoneName.PATELLA)
     if patella in case.bones:
         neighbours = tuple(("found", side, name) for name in (BoneName.FEMUR, BoneName.TIBIA))
         needs = (bone_key(patella), *(key for key in neighbours if key in graph))
         found.append(("found", side, BoneName.PATELLA))
         graph[found[-1]] = Node("find_patella", 1, find_patella, (side,), needs, "thread")
+    if found:
+        kneecap = patella if patella in case.bones else None
+        present = tuple((bone.bone, bone_key(bone)) for bone in (femur, tibia, fibula, kneecap) if bone is not None)
+        names, shapes = tuple(name for name, _ in present), tuple(key for _, key in present)
+        sections: Key = ("found", side, "constructions")
+        graph[sections] = Node("find_constructions", 2, find_constructions, (side, names), (*shapes, *found), "thread")
+        found.append(sections)
     placed = tuple(sorted((name, item.point_lps) for (where, name), item in case.landmarks.items() if where == side))
     graph[landmarks_key(side)] = Node("merge_landmarks", 2, merge_landmarks, (side, placed), tuple(found))
     graph[frames_key(side)] = Node("leg_frames", 2, leg_frames, (), (landmarks_key(side),))
     leg = (landmarks_key(side), frames_key(side))
     if case.study is None:
-        graph[measures_key(side)] = Node("measure_leg", 3, measure_leg, (), leg)
+        graph[measures_key(side)] = Node("measure_leg", 4, measure_leg, (), leg)
     else:
         heights = tuple(map(block_heights, case.study.blocks))
-        graph[measures_key(side)] = Node("measure_over_blocks", 2, measure_over_blocks, (heights,), leg)
+        graph[measures_key(side)] = Node("measure_over_blocks", 3, measure_over_blocks, (heights,), leg)
     sure = tuple(bone for bone in (femur, tibia, fibula) if bone is not None and surface_sd_key(bone) in graph)
     surfaces = tuple(key for bone in sure for key in (bone_key(bone), surface_sd_key(bone)))
     graph[measure_spread_key(side)] = Node(
-        "leg_spread", 1, leg_spread, (tuple(bone.bone for bone in sure),), (*leg, *surfaces), "thread"
+        "leg_spread", 2, leg_spread, (tuple(bone.bone for bone in sure),), (*leg, *surfaces), "thread"
     )
     if tibia is not None:
         needs = (landmarks_key(side), frames_key(side), bone_key(tibia))

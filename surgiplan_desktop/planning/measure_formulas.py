@@ -224,6 +224,12 @@ def blackburne_peel(leg: Leg) -> FloatArray:
     return dot(leg.line("tibial_knee_centre", "patella_articular_inferior"), normals["both"]) / _face_length(leg)
 
 
+def patella_thickness(leg: Leg) -> FloatArray:
+    """Extent of the patella's middle section across its width axis, mm."""
+    across = normalised(leg.line("patella_medial", "patella_lateral"))
+    return norm(orthogonal_part(leg.line("patella_posterior", "patella_anterior"), across))
+
+
 def pose(leg: Leg) -> KneePose:
     """Pose of the knee after Grood and Suntay in the frames of the leg."""
     return _pose(leg.femur, leg.tibia, leg.sign)

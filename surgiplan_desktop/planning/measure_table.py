@@ -42,6 +42,7 @@ _SHAFT = ("femoral_shaft_proximal", "femoral_shaft_distal")
 _SHAFT_OF_TIBIA = ("tibial_proximal_shaft_low", "tibial_proximal_shaft_high")
 _SHAFT_OF_FEMUR = ("femoral_distal_shaft_low", "femoral_distal_shaft_high")
 _PATELLA = ("patella_superior_pole", "patella_articular_inferior")
+_PATELLA_SECTION = ("patella_medial", "patella_lateral", "patella_anterior", "patella_posterior")
 _NECK = "femoral_neck_base"
 
 
@@ -192,6 +193,8 @@ _BEYOND: Final = (
     _slope("slope_lateral_anatomical", (*_REAR, *_SHAFT_OF_TIBIA), _anatomical),
     _slope("slope_mean_anatomical", (*_REAR, *_SHAFT_OF_TIBIA), _anatomical),
     MeasureSpec("blackburne_peel", "none", "", (*_PATELLA, _KNEE), formula.blackburne_peel),
+    MeasureSpec("patellar_tilt", "axial", "deg", (*_FEMUR, "patella_medial", "patella_lateral"), torsions.patellar_tilt),
+    MeasureSpec("patella_thickness", "none", "mm", _PATELLA_SECTION, formula.patella_thickness),
     MeasureSpec("femoral_offset", "none", "mm", (_HIP, *_SHAFT), formula.femoral_offset),
     MeasureSpec("knee_varus", "none", "deg", (*_FEMUR, *_TIBIA), lambda leg: formula.pose(leg).varus_deg),
     MeasureSpec("knee_flexion_isb", "none", "deg", _ISB, lambda leg: formula.pose_isb(leg).flexion_deg),
@@ -214,6 +217,7 @@ SIGN_WORDS: Final[Mapping[str, tuple[str, str]]] = MappingProxyType(
         "jlca": ("opens_laterally", "opens_medially"),
         "mad": ("medial", "lateral"),
         "tt_tg": ("lateral", "medial"),
+        "patellar_tilt": ("lateral", "medial"),
         **{name: ("anteversion", "retroversion") for name in MEASURES if name.startswith("femoral_torsion")},
         **{name: ("external", "internal") for name in MEASURES if name.startswith("tibial_torsion")},
         **{name: ("posterior_down", "anterior_down") for name in MEASURES if name.startswith("slope_")},

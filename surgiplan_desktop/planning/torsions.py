@@ -71,6 +71,12 @@ def tibial_torsion_waidelich(leg: Leg) -> FloatArray:
     return _turned(leg, leg.line("medial_malleolus_centre", "lateral_malleolus_centre"), reference, leg.tibia.y)
 
 
+def patellar_tilt(leg: Leg) -> FloatArray:
+    """Width axis of the patella against the posterior condylar line about the femur's mechanical axis; lateral edge back +."""
+    line = leg.line("medial_posterior_condyle", "lateral_posterior_condyle")
+    return _turned(leg, leg.line("patella_medial", "patella_lateral"), line, leg.femur.y)
+
+
 def tibial_torsion_transcondylar(leg: Leg) -> FloatArray:
     """Line through the centres of both plateau patches against the line through the tips of the malleoli (Gavira 2024)."""
     reference = leg.line("medial_plateau_centre", "lateral_plateau_centre")

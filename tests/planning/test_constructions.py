@@ -20,7 +20,7 @@ from surgiplan_desktop.planning.landmarks.merge import merge_landmarks
 from surgiplan_desktop.planning.measures import measure_points
 from surgiplan_desktop.planning.records import LandmarkEstimate, Landmarks, Measures
 
-NAMES = (BoneName.FEMUR, BoneName.TIBIA, BoneName.FIBULA)
+NAMES = (BoneName.FEMUR, BoneName.TIBIA, BoneName.FIBULA, BoneName.PATELLA)
 UP = np.array([0.0, 0.0, 1.0])
 
 
@@ -63,7 +63,7 @@ def test_every_point_is_found_inside_or_on_its_bone() -> None:
     assert set(whole().constructed) == set(CONSTRUCTED)
     fields = {solid.bone.bone: solid.field for solid in leg().solids}
     for name, definition in CONSTRUCTED.items():
-        if "shaft" in name or name.startswith("tibial_head"):
+        if "shaft" in name or name.startswith("tibial_head") or name.endswith(("_medial", "_lateral")):
             continue  # ends of a fitted line, of an ellipse
         depth = float(fields[definition.bone](at(whole(), name)[None])[0])
         assert depth < 0.6, (name, depth)
@@ -79,6 +79,12 @@ def test_definitions_of_torsion_lie_where_the_literature_has_them() -> None:
         assert value is not None, name
         assert abs(value - 16.0) < 11.0, name  # the same femur reads up to 11 degrees apart (Kaiser 2016)
     assert len({round(value, 2) for value in femoral.values() if value is not None}) == len(femoral)
+    # the patella of a straight phantom lies level with the condyles
+    tilt, thickness = measures.number("patellar_tilt"), measures.number("patella_thickness")
+    assert tilt is not None
+    assert abs(tilt) < 8.0
+    assert thickness is not None
+    assert 15.0 < thickness < 27.0
     for name in ("_jend", "_waidelich", "_transcondylar"):
         value = measures.number(f"tibial_torsion{name}")
         assert value is not None, name
@@ -111,7 +117,7 @@ def test_a_knee_block_gives_nearly_the_axes_of_the_whole_leg_and_less_is_refused
         bone(BoneName.TIBIA, low=joint - 165.0),
         bone(BoneName.FIBULA, low=joint - 165.0),
     )
-    made = find_constructions(leg().side, NAMES, *knee, truth(far))
+    made = find_constructions(leg().side, NAMES[:3], *knee, truth(far))
     for ends in (
         ("femoral_distal_shaft_low", "femoral_distal_shaft_high"),
         ("tibial_proximal_shaft_low", "tibial_proximal_shaft_high"),

@@ -115,7 +115,15 @@ def test_patella_and_offset(side: Side) -> None:
         femoral_shaft_distal=(42.0, 100.0, 0.0),
     )  # fmt: skip
     leg = replace(leg, plateau_normals={"both": np.asarray(motion(2).directions(np.array([0.0, 0.0, 1.0])))})
+    tilt = np.array([np.cos(TURN(8.0)), 0.0, -np.sin(TURN(8.0))])
+    ahead = np.array([np.sin(TURN(8.0)), 0.0, np.cos(TURN(8.0))])
+    middle = np.array([0.0, 40.0, 45.0])
+    edges = {"medial": -20.0 * tilt, "lateral": 22.0 * tilt, "anterior": 12.0 * ahead, "posterior": -10.0 * ahead + 3.0 * tilt}
+    leg = with_points(leg, 2, **{f"patella_{name}": tuple(middle + edge) for name, edge in edges.items()})
     measures = measure_points(leg)
+    # the lateral edge lies further back: lateral tilt
+    assert measures.number("patellar_tilt") == pytest.approx(8.0)
+    assert measures.number("patella_thickness") == pytest.approx(22.0)
     assert measures.number("caton_deschamps") == pytest.approx(33.0 / 30.0)
     assert measures.number("blackburne_peel") == pytest.approx(1.0)
     assert measures.number("insall_salvati") == pytest.approx(np.linalg.norm([4.0, 44.0, 3.0]) / 40.0)
