@@ -85,9 +85,11 @@ def _jlca_words(jlca_deg: float, texts: Texts) -> str:
     return f"{number} {texts.text('label.lateral_brief' if jlca_deg > 0 else 'label.medial_brief')}"
 
 
-def deformity_picture(side: Side, items: tuple[Deformity, ...], texts: Texts, *, scale: float = 2.5) -> NDArray[np.uint8] | None:
+def deformity_picture(
+    side: Side, items: tuple[Deformity, ...], texts: Texts, *, wide: float = 280.0, scale: float = 4.0
+) -> NDArray[np.uint8] | None:
     """Return the drawing as a picture (height, width, 3) uint8 for paper; None where nothing is known."""
-    drawing = deformity_drawing(side, items, texts)
+    drawing = deformity_drawing(side, items, texts, wide)
     return None if drawing is None else drawing_picture(drawing, scale)
 
 

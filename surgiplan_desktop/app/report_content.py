@@ -67,11 +67,11 @@ def report_content(
     approved = any(item.role == "surgeon" for item in case.approvals)
     left = [_before_after(plan, quality, measured, texts), *([_scenarios(plan, wedge, texts)] if plan.scenarios else [])]
     left.append(_standing(plan, texts))
-    left += [film_section(item, texts) for item in films]
     left += [] if measured is None else [definitions_section(measured, texts)]
     left += [_saw(wedge, texts), _hinge(wedge, texts)]
     left += [_screws(item, texts) for item in implants if item.screws]
     right = [] if guide is None else [_guide_facts(guide, step, texts), _checks(guide.checks, texts)]
+    right += [film_section(item, texts) for item in films]
     found = [
         *side_findings(case, step.side),
         *plan.findings,
