@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import sys
 import tempfile
+import time
 from pathlib import Path
 
 from PIL import Image
@@ -39,8 +40,11 @@ def main(target: Path = TARGET, case: Path | None = None) -> None:
             window.wait_idle(60)
             keep("24-measure-definition")
             window.click("look_button")
+            time.sleep(2.0)  # every colour is painted anew
             keep("25-measure-light")
+            window.click("measures", at=(0.3, 0.31))
             window.click("check_stages", at=(0.3, 0.7))  # the fourth row: plateau
+            time.sleep(1.0)
             window.wait_idle(60)
             keep("26-check-light")
 

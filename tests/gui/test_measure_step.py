@@ -91,8 +91,11 @@ def test_the_head_is_looked_at_with_its_sphere_and_a_moved_point_is_open_again(
     assert "fit" in measuring.stage.picture.items  # what the hand is held against stays
     press(qtbot, measuring, "check_reset")
     assert states(bridge)[0] == "confirmed"
+    near = measuring.views.volume.to_screen(np.array([[-150.0, 0.0, 420.0], [-150.0, 0.0, 0.0]]))
     measuring.cancel()  # Esc leads back to the leg
     assert measuring.views.layout_name == "film"
+    far = measuring.views.volume.to_screen(np.array([[-150.0, 0.0, 420.0], [-150.0, 0.0, 0.0]]))
+    assert np.linalg.norm(far[1] - far[0]) < 0.5 * np.linalg.norm(near[1] - near[0])  # the whole leg in 3D as well
 
 
 def drag_by_hand(window: MainWindow, landmark: str, by: np.ndarray) -> None:

@@ -143,6 +143,9 @@ class ViewArea(QWidget):
         wanted = "check" if self._stage.looking.landmark else "film"
         if wanted != self._layout:
             self.use_layout(wanted)
+            if wanted == "film":  # back to the whole leg in 3D too
+                self.volume.stand("A")
+                self.volume.fit()
         elif self._compared_shown != bool(self._stage.looking.compare) and wanted == "film":
             self._remember()
             self._single = None
