@@ -5,30 +5,26 @@ from __future__ import annotations
 from typing import Final
 
 import numpy as np
-from PySide6.QtCore import QPointF, Qt, QTimer, Signal
+from PySide6.QtCore import QPointF, Qt, Signal
 from PySide6.QtGui import QKeyEvent, QMouseEvent, QPainter, QWheelEvent
 from PySide6.QtWidgets import QWidget
 
 from surgiplan_desktop.base.arrays import FloatArray
 from surgiplan_desktop.base.spaces import Plane
 from surgiplan_desktop.gui.tools.base import GRAB_PX, Handle
-from surgiplan_desktop.gui.viewports.heat_words import draw_legend, heat_words
 from surgiplan_desktop.gui.viewports.measure_marks import draw_marks, measure_value
 from surgiplan_desktop.gui.viewports.orientation_cube import paint_cube
 from surgiplan_desktop.gui.viewports.overlay import FAR_MM_PER_PX, Overlay, handle_at
 from surgiplan_desktop.gui.viewports.snap import snap_along
 from surgiplan_desktop.gui.viewports.stage import Stage
+from surgiplan_desktop.gui.viewports.volume_heat import VolumeHeat
 from surgiplan_desktop.gui.viewports.vtk_widget import VtkWidget
 from surgiplan_desktop.model.anatomy import BoneId
-from surgiplan_desktop.scene.items import Surface
 from surgiplan_desktop.scene.picking import Ray, pick, project, ray_at, view_matrix
 from surgiplan_desktop.scene.sync import SceneSync
 
 #: Where the eye is for each standard view: azimuth from anterior towards the patient's left, elevation (deg).
 STANDARD_VIEWS: Final = {"A": (0, 0), "P": (180, 0), "L": (90, 0), "R": (-90, 0), "S": (0, 89), "I": (0, -89)}
-
-#: A pointer that has not moved for this long is told what the heat map says there (ms).
-_REST_MS: Final = 80
 
 
 class VolumeView(VtkWidget):
@@ -48,12 +44,7 @@ class VolumeView(VtkWidget):
         self._moved = False
         self._space = False
         self._auto = True  # fits what appears, until the user takes the camera
-        self._rests: QPointF | None = None  # where the pointer is, for the heat map
-        self._felt: tuple[QPointF, float] | None = None
-        self._rest = QTimer(self)
-        self._rest.setSingleShot(True)
-        self._rest.setInterval(_REST_MS)
-        self._rest.timeout.connect(self._feel)
+        self._heat = VolumeHeat(stage, self.ray, self.update)
         self.setObjectName("view_3d")
         self.setAccessibleName(stage.bridge.word("view_3d"))
         self.setFocusPolicy(Qt.FocusPolicy.ClickFocus)
@@ -169,23 +160,7 @@ class VolumeView(VtkWidget):
         overlay.letters(right, -up)
         overlay.scale_bar(mm_per_px)
         paint_cube(painter, stage.theme, self.height(), self._axes())
-        heat = stage.heat
-        if heat is not None and heat.surfaces:
-            draw_legend(overlay, stage.bridge, heat, heat.surface_scale, self.height())
-            if self._felt is not None:
-                at, value = self._felt
-                overlay.words(heat_words(stage.bridge, heat, value, heat.surface_scale), at.x() + 14.0, at.y() - 6.0, bold=True)
-
-    def _feel(self) -> None:
-        """Read the heat map where the pointer rests on a bone."""
-        at, self._felt = self._rests, None
-        if at is not None and self._stage.heat is not None and self._press is None:
-            hit = pick(self._stage.picture.items, self.ray(at.x(), at.y()))
-            item = None if hit is None else self._stage.picture.items[hit[0]]
-            if hit is not None and isinstance(item, Surface) and item.heated is not None and item.motion is None:
-                apart = item.mesh.vertices - hit[1]
-                self._felt = (at, float(item.heated.values[int(np.argmin(np.einsum("ij,ij->i", apart, apart)))]))
-        self.update()
+        self._heat.draw(overlay, self.height())
 
     def _empty_words(self) -> str:
         case = self._stage.bridge.case
@@ -213,12 +188,7 @@ class VolumeView(VtkWidget):
 
     def mouseMoveEvent(self, event: QMouseEvent) -> None:
         at = event.position()
-        if self._stage.heat is not None:
-            self._rests = at
-            self._rest.start()
-            if self._felt is not None:
-                self._felt = None
-                self.update()
+        self._heat.pointer_at(at if self._press is None else None)
         if self._press is None:
             hot = self._handle_under(at)
             if (hot and hot.id) != (self._hot and self._hot.id):
@@ -300,7 +270,7 @@ class VolumeView(VtkWidget):
 
     def leaveEvent(self, event: object) -> None:
         self._hot = None
-        self._rests = self._felt = None
+        self._heat.pointer_at(None)
         self.update()
 
     def _handle_under(self, at: QPointF) -> Handle | None:
