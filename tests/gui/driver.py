@@ -224,6 +224,19 @@ def check_points(window: RealWindow, seen: Callable[[str], object] = lambda _nam
     window.wait_enabled("measure_primary", 30, "plan")
 
 
+def find_bones(window: RealWindow, seconds: float = 600.0) -> None:
+    """Press the one button of Bones, after confirming licence and limits where a model is used for the first time."""
+
+    def can_go_on(state: dict[str, Any]) -> bool:
+        return "licence_read" in state["widgets"] or bool(state["widgets"].get("bones_primary", {}).get("enabled"))
+
+    window.wait(can_go_on, 60, "the proposed way")
+    if "licence_read" in window.state()["widgets"]:
+        window.click("licence_read", at=(0.05, 0.5))
+    window.click("bones_primary")
+    window.wait_enabled("bones_primary", seconds, "review")
+
+
 def walk_the_road(window: RealWindow, side: str = "right", seen: Callable[[str], object] = lambda _name: None) -> list[Path]:
     """From nothing to the exported guide of the demo leg, by mouse alone. ``seen(name)`` is called on each screen."""
     seen("01-study-empty")
@@ -236,8 +249,7 @@ def walk_the_road(window: RealWindow, side: str = "right", seen: Callable[[str],
     window.wait_enabled("study_primary", 90, "find the bones")
     seen("03-study-imported")
     window.click("study_primary")
-    window.click("bones_primary")
-    window.wait_enabled("bones_primary", 240, "review")
+    find_bones(window)
     window.wait_idle(180)
     seen("04-bones")
     window.click("bones_primary")
