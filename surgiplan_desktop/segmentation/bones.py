@@ -136,6 +136,28 @@ def find_bones(volumes: Sequence[Volume], *, expected: Side | None = None, progr
     return BoneLabelling(tuple(maps), bones, tuple(findings + notes))
 
 
+def parted_chains(volumes: Sequence[Volume], *, progress: Progress = SILENT) -> tuple[list[IntArray], tuple[Chain, ...]]:
+    """Take the bones of all blocks apart by Hounsfield values and anatomy, without labelling them.
+
+    Returns
+    -------
+    tuple
+        Pieces (k, j, i) of each block, 0 where there is none, and the chains that they make through the blocks.
+
+    Raises
+    ------
+    InputDataError
+        ``no_bone_found``.
+    """
+    blocks = []
+    for number, volume in enumerate(volumes):
+        blocks.append(_take_apart(volume, PartOfProgress(progress, number / len(volumes), (number + 1) / len(volumes))))
+    if not any(block.pieces.any() for block in blocks):
+        raise InputDataError("no_bone_found", threshold_hu=LOW_HU)
+    blocks, _, chains, _, _ = _named(blocks)
+    return [block.pieces for block in blocks], chains
+
+
 def displaced(block: int, k: int, volume: Volume) -> Finding:
     """Return what is told of a slice that does not fit between its neighbours."""
     height = float(volume.affine(np.array([k, 0.0, 0.0]))[2])

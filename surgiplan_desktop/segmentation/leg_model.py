@@ -21,14 +21,16 @@ from surgiplan_desktop.model.anatomy import BoneId, Side, label_code
 from surgiplan_desktop.model.images import LabelMap, UncertaintyMap, Volume
 from surgiplan_desktop.model.study import Finding
 from surgiplan_desktop.segmentation.bones import FoundBone, displaced
+from surgiplan_desktop.segmentation.guide_names import mended_guides
 from surgiplan_desktop.segmentation.image_sense import value_findings
 from surgiplan_desktop.segmentation.inference.choose import Runner, Settings, Wish, open_network
 from surgiplan_desktop.segmentation.inference.engine import Running
 from surgiplan_desktop.segmentation.leg_networks import (
     BlockAnswer,
     PackBones,
-    answer_block,
     answer_of_classes,
+    coarse_names,
+    fine_answer,
     networks_needed,
     pack_bones,
     plan_block,
@@ -207,24 +209,44 @@ def _opened(pack: ModelPack, device: Wish, settings: Settings | None, progress: 
 
 
 def _found(volumes: Sequence[Volume], way: _Way, proximal: int, progress: Progress) -> tuple[list[BlockAnswer], BonesOfScan]:
-    answers = []
-    for number, volume in enumerate(volumes):
-        part = PartOfProgress(progress, 0.8 * number / len(volumes), 0.8 * (number + 1) / len(volumes))
-        answers.append(_answered(volume, way, part))
-    part = PartOfProgress(progress, 0.8, 1.0)
-    by_hounsfield = way.pack.modality == "CT"
+    answers = _answers(volumes, way, PartOfProgress(progress, 0.0, 0.8))
     found = bones_of_answers(
-        volumes, answers, way.bones, expected=way.expected, proximal=proximal, by_hounsfield=by_hounsfield, progress=part
+        volumes,
+        answers,
+        way.bones,
+        expected=way.expected,
+        proximal=proximal,
+        by_hounsfield=way.pack.modality == "CT",
+        progress=PartOfProgress(progress, 0.8, 1.0),
     )
     return answers, found
 
 
-def _answered(volume: Volume, way: _Way, progress: Progress) -> BlockAnswer:
-    limit = way.limit_bytes
-    if uses_nnunet(way.pack):
-        classes = classes_of_scan(volume, way.pack, way.runners, limit_bytes=limit, progress=progress)
-        return answer_of_classes(volume, classes, way.bones)
-    return answer_block(volume, way.pack, way.runners, uncertainty=way.uncertainty, limit_bytes=limit, progress=progress)
+def _answers(volumes: Sequence[Volume], way: _Way, progress: Progress) -> list[BlockAnswer]:
+    """Run the networks over every block; what coarse ones said is held against anatomy before it guides the fine one."""
+    pack, limit = way.pack, way.limit_bytes
+    parts = [PartOfProgress(progress, number / len(volumes), (number + 1) / len(volumes)) for number in range(len(volumes))]
+    if uses_nnunet(pack):
+        return [
+            answer_of_classes(volume, classes_of_scan(volume, pack, way.runners, limit_bytes=limit, progress=part), way.bones)
+            for volume, part in zip(volumes, parts, strict=True)
+        ]
+    guides = [
+        coarse_names(volume, pack, way.runners, limit_bytes=limit, progress=PartOfProgress(progress, 0.0, 0.1))
+        for volume in volumes
+    ]
+    known = [guide for guide in guides if guide is not None]
+    if known and pack.modality == "CT":
+        fine = pack.networks[-1]
+        part = PartOfProgress(progress, 0.1, 0.2)
+        guides = [*mended_guides(volumes, known, way.bones, fine.axes, fine.spacing_mm, progress=part)]
+    result = []
+    for number, (volume, guide) in enumerate(zip(volumes, guides, strict=True)):
+        part = PartOfProgress(progress, 0.2 + 0.8 * number / len(volumes), 0.2 + 0.8 * (number + 1) / len(volumes))
+        result.append(
+            fine_answer(volume, pack, way.runners, guide, uncertainty=way.uncertainty, limit_bytes=limit, progress=part)
+        )
+    return result
 
 
 def _likeness(answers: Sequence[BlockAnswer], bones: PackBones) -> tuple[float, list[Finding]]:

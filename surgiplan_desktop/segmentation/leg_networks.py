@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -15,7 +15,7 @@ from surgiplan_desktop.base.errors import InputDataError
 from surgiplan_desktop.base.progress import SILENT, PartOfProgress, Progress
 from surgiplan_desktop.model.anatomy import BoneName, bone_of_label
 from surgiplan_desktop.model.images import Volume
-from surgiplan_desktop.segmentation.blending import label_volume
+from surgiplan_desktop.segmentation.blending import Blending, label_volume
 from surgiplan_desktop.segmentation.class_maps import BoneAnswer, bone_answer
 from surgiplan_desktop.segmentation.network_grid import (
     Float32Image,
@@ -29,6 +29,7 @@ from surgiplan_desktop.segmentation.network_grid import (
 from surgiplan_desktop.segmentation.network_input import normalised, tile_reader
 from surgiplan_desktop.segmentation.pack_check import network_bytes
 from surgiplan_desktop.segmentation.packs import LEFT_CODES, Member, ModelPack, PackNetwork
+from surgiplan_desktop.segmentation.slab import Block
 from surgiplan_desktop.segmentation.tile_grid import Index3, TileGrid, plan_tiles
 from surgiplan_desktop.segmentation.tiles import MemoryPlan, Network, plan_memory, run_tiles
 
@@ -69,6 +70,14 @@ class BlockAnswer:
     grid: NetworkGrid
     hu: Float32Image
     answer: BoneAnswer
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Guide:
+    """Names that an earlier network gave: classes (k, j, i) on its grid."""
+
+    classes: NDArray[np.uint8]
+    grid: NetworkGrid
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,12 +150,56 @@ def answer_block(
     limit_bytes: int | None = None,
     progress: Progress = SILENT,
 ) -> BlockAnswer:
-    """Run the networks of a pack over a block.
+    """Run the networks of a pack over a block; see :func:`coarse_names` and :func:`fine_answer`."""
+    part = PartOfProgress(progress, 0.0, _COARSE_SHARE)
+    guide = coarse_names(volume, pack, networks, limit_bytes=limit_bytes, progress=part)
+    part = PartOfProgress(progress, _COARSE_SHARE, 1.0)
+    return fine_answer(volume, pack, networks, guide, uncertainty=uncertainty, limit_bytes=limit_bytes, progress=part)
+
+
+def coarse_names(
+    volume: Volume,
+    pack: ModelPack,
+    networks: Mapping[str, Sequence[Network]],
+    *,
+    limit_bytes: int | None = None,
+    progress: Progress = SILENT,
+) -> Guide | None:
+    """Run all networks but the last over a block, and return what the last but one found; None where there is only one.
 
     Parameters
     ----------
     networks
         Members by the name of the network; their answers are averaged.
+
+    Raises
+    ------
+    ComputationError
+        ``tiles_memory`` before anything ran; what the networks raise.
+    """
+    bones = pack_bones(pack)
+    guide: Guide | None = None
+    for network in networks_needed(pack)[:-1]:
+        _, run = _prepared(volume, pack, networks, network, guide, False, limit_bytes, progress)
+        classes = label_volume(run.blocks("inference_coarse"), run.tiles, pack.classes, run.blending).classes
+        guide = Guide(_legs_only(classes, run.grid, bones), run.grid)
+    return guide
+
+
+def fine_answer(
+    volume: Volume,
+    pack: ModelPack,
+    networks: Mapping[str, Sequence[Network]],
+    guide: Guide | None,
+    *,
+    uncertainty: bool,
+    limit_bytes: int | None = None,
+    progress: Progress = SILENT,
+) -> BlockAnswer:
+    """Run the last network over a block, only round the legs of the guide where there is one.
+
+    Parameters
+    ----------
     uncertainty
         Also give entropy and disagreement, which may take further passes.
 
@@ -156,31 +209,50 @@ def answer_block(
         ``tiles_memory`` before anything ran; what the networks raise.
     """
     bones = pack_bones(pack)
-    guide: tuple[NDArray[np.uint8], NetworkGrid] | None = None
-    needed = networks_needed(pack)
-    for number, network in enumerate(needed):
-        last = number == len(needed) - 1
-        start, end = (0.0, 1.0) if len(needed) == 1 else (_COARSE_SHARE, 1.0) if last else (0.0, _COARSE_SHARE)
-        part = PartOfProgress(progress, start, end)
-        grid = network_grid(volume, network.axes, network.spacing_mm)
-        hu = seen_by_network(volume, grid, outside=AIR_HU, progress=PartOfProgress(part, 0.0, 0.1))
-        names = None if guide is None else carried_over(guide[0], guide[1], grid)
-        near = None if names is None else _near(names, grid, bones)
-        tiles = plan_tiles(grid.shape, network.tile, overlap=network.overlap, mask=near)
-        blending = pack.blending.asked(uncertainty=uncertainty and last)
-        image = normalised(hu, network.normalisation)
-        read = tile_reader(image, tiles, network.normalisation.outside, guide=names, labels=len(pack.labels))
-        plan = _memory_plan(pack, network, tiles, uncertainty and last, limit_bytes)
-        text = "inference" if last else "inference_coarse"
-        part = PartOfProgress(part, 0.1, 1.0)
-        blocks = run_tiles(networks[network.name], read, tiles, pack.classes, plan, blending, progress=part, text_id=text)
-        if last:
-            answer = bone_answer(blocks, tiles, pack.classes, bones.channels, blending)
-            if near is not None:
-                answer.chance[~near] = 0
-            return BlockAnswer(grid, hu, answer)
-        guide = (_legs_only(label_volume(blocks, tiles, pack.classes, blending).classes, grid, bones), grid)
-    raise AssertionError("a pack has at least one network")
+    near, run = _prepared(volume, pack, networks, pack.networks[-1], guide, uncertainty, limit_bytes, progress)
+    answer = bone_answer(run.blocks("inference"), run.tiles, pack.classes, bones.channels, run.blending)
+    if near is not None:
+        answer.chance[~near] = 0
+    return BlockAnswer(run.grid, run.hu, answer)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Pass:
+    """A network about to run over a block."""
+
+    grid: NetworkGrid
+    hu: Float32Image
+    tiles: TileGrid
+    blending: Blending
+    blocks: Callable[[str], Iterator[Block]]
+
+
+def _prepared(
+    volume: Volume,
+    pack: ModelPack,
+    networks: Mapping[str, Sequence[Network]],
+    network: PackNetwork,
+    guide: Guide | None,
+    uncertainty: bool,
+    limit_bytes: int | None,
+    progress: Progress,
+) -> tuple[BoolArray | None, _Pass]:
+    """Read the scan as a network sees it, and return where it looks and what runs it by the text id of its progress."""
+    grid = network_grid(volume, network.axes, network.spacing_mm)
+    hu = seen_by_network(volume, grid, outside=AIR_HU, progress=PartOfProgress(progress, 0.0, 0.1))
+    names = carried_over(guide.classes, guide.grid, grid) if guide is not None and network.guide else None
+    near = None if names is None else _near(names, grid, pack_bones(pack))
+    tiles = plan_tiles(grid.shape, network.tile, overlap=network.overlap, mask=near)
+    blending = pack.blending.asked(uncertainty=uncertainty)
+    image = normalised(hu, network.normalisation)
+    read = tile_reader(image, tiles, network.normalisation.outside, guide=names, labels=len(pack.labels))
+    plan = _memory_plan(pack, network, tiles, uncertainty, limit_bytes)
+    part = PartOfProgress(progress, 0.1, 1.0)
+
+    def blocks(text_id: str) -> Iterator[Block]:
+        return run_tiles(networks[network.name], read, tiles, pack.classes, plan, blending, progress=part, text_id=text_id)
+
+    return near, _Pass(grid, hu, tiles, blending, blocks)
 
 
 def answer_of_classes(volume: Volume, classes: NDArray[np.uint8], bones: PackBones) -> BlockAnswer:

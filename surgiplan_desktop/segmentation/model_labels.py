@@ -17,7 +17,7 @@ from surgiplan_desktop.base.arrays import BoolArray, FloatArray, IntArray, froze
 from surgiplan_desktop.base.progress import SILENT, Progress
 from surgiplan_desktop.geometry.edge import half_way_values
 from surgiplan_desktop.model.images import LabelMap, Volume
-from surgiplan_desktop.segmentation.label_ops import LOW_HU, closed_pores, grown, largest, smoothed
+from surgiplan_desktop.segmentation.label_ops import LOW_HU, closed_pores, grown, largest, smoothed, solid_inside
 from surgiplan_desktop.segmentation.leg_networks import BlockAnswer
 from surgiplan_desktop.segmentation.network_grid import Box, Float32Image, box_on_block, field_on_block
 from surgiplan_desktop.segmentation.tile_grid import Index3
@@ -89,8 +89,10 @@ def _interpolated(
     here = grown(pieces[part], chance >= _LEAST_CHANCE, 2)
     is_mine = np.isin(here, mine)
     share = chance.astype(np.float32) / np.float32(255.0)
-    # what fills a hollow of the bone was not likely bone to the network
-    share[np.isin(pieces[part], mine)] = np.maximum(share[np.isin(pieces[part], mine)], np.float32(0.502))
+    # what lies inside a bone belongs to it, though the network took its fat for fat
+    whole = solid_inside(np.isin(pieces[part], mine), (pieces[part] > 0) & ~np.isin(pieces[part], mine), said.grid.spacing_mm)
+    is_mine |= whole
+    share[whole] = np.maximum(share[whole], np.float32(0.6))
     box = box_on_block(first, last, said.grid)
     own = field_on_block(np.where(is_mine, share, np.float32(0.0)), first, said.grid, box)
     other = field_on_block(np.where(~is_mine & (here > 0), share, np.float32(0.0)), first, said.grid, box)

@@ -27,6 +27,9 @@ _LEGS_APART_MM: Final = 50.0
 _LIKE_VOLUME: Final = 0.2
 #: Two stretches of one shaft may be this far apart where a thin bone was lost between, mm.
 _LOST_MM: Final = 40.0
+#: A shaft is thinner than this, mm2, and its sections on both sides of what was lost differ by less than this factor.
+_SHAFT_MM2: Final = 900.0
+_LIKE_SECTION: Final = 2.0
 #: Least volume of a whole bone, mm3: half of what small adults have (clinical.md has none; [P]). A bone that is cut may be less.
 _LEAST_MM3: Final = {
     BoneName.FEMUR: 60000.0, BoneName.TIBIA: 40000.0, BoneName.FIBULA: 8000.0,
@@ -34,6 +37,8 @@ _LEAST_MM3: Final = {
 }  # fmt: skip
 #: Of a bone that the edge of the scan cuts, less than this says nothing, mm3.
 _LEAST_CUT_MM3: Final = 2000.0
+#: From this share on a network is sure of a name.
+_CONFIDENT: Final = 0.9
 #: What is left out is told from this volume on, mm3.
 _TOLD_MM3: Final = 1500.0
 
@@ -83,7 +88,8 @@ def _whole(
     """Put chains that touch and have one name in the end together to one."""
     group = list(range(len(chains)))
     for one, two in touching:
-        if names[one] is names[two] and names[one] is not None:
+        # small bones have no waist: what touches a talus beyond one is another bone of the foot
+        if names[one] is names[two] and names[one] in (*_LONG, BoneName.HIP):
             old, new = group[two], group[one]
             group = [new if item == old else item for item in group]
     whole, kept = [], []
@@ -109,13 +115,7 @@ def _agreed(
             net_says, share = said[number]
             if net_says == shape_says:
                 continue
-            # a second bone of one name, of which the shape has found the first: the other one is what the shape says
-            doubled = net_says in _LONG and any(
-                name is net_says and names[other] is net_says and not {(number, other), (other, number)} & set(touching)
-                for other, name in seen.items()
-                if other != number
-            )
-            takes_shape = doubled or (sure and shape_says in _LONG)
+            takes_shape = _takes_shape(number, seen, said, chains, touching, sure=sure)
             # bones of the foot look like a talus from afar, and what lies before a knee like a patella: no witness
             if not takes_shape and net_says is None:
                 continue
@@ -129,6 +129,36 @@ def _agreed(
             )
             notes.append(Finding("names_disagree", "warn" if shape_says in _LONG else "note", told))
     return names, notes
+
+
+def _takes_shape(
+    number: int,
+    seen: dict[int, BoneName],
+    said: Sequence[tuple[BoneName | None, float]],
+    chains: Sequence[Chain],
+    touching: Sequence[tuple[int, int]],
+    *,
+    sure: bool,
+) -> bool:
+    """Tell whether a chain that both witnesses name differently is what its shape says."""
+    net_says, share = said[number]
+    shape_says = seen[number]
+    if sure and shape_says in _LONG:
+        return True
+    others = {other: name for other, name in seen.items() if other != number}
+    pairs = {*touching, *((two, one) for one, two in touching)}
+    if any((number, other) in pairs and name is net_says and said[other][0] is net_says for other, name in others.items()):
+        # a part of the bone that it touches, beyond a waist
+        return False
+    if net_says in _LONG and any(name is net_says and said[other][0] is net_says for other, name in others.items()):
+        # a second bone of one name, of which the shape has found the first
+        return True
+    if not sure:
+        return False
+    if net_says is None:
+        # what lies before a knee may be anything; what carries a whole shank or thigh is a talus or a hip bone
+        return share < _CONFIDENT and shape_says is not BoneName.PATELLA
+    return not _can_be(net_says, chains[number], {name: chains[other] for other, name in others.items()})
 
 
 def _shank_is_sure(seen: dict[int, BoneName], names: Sequence[BoneName | None]) -> bool:
@@ -208,10 +238,13 @@ def _one_leg(chains: Sequence[Chain], names: Sequence[BoneName | None], members:
 
 
 def _goes_on(one: Chain, two: Chain) -> bool:
-    """Tell whether two chains are stretches of one shaft: one above the other, on one line, of like sections."""
+    """Tell whether two chains are stretches of one shaft: one above the other, on one line, thin and alike where they end."""
     upper, lower = (one, two) if one.low > two.low else (two, one)
     gap = upper.low - lower.high
     if not -6.0 <= gap <= _LOST_MM:
+        return False
+    ends = sorted((float(np.median(upper.area_mm2[1:4])), float(np.median(lower.area_mm2[-4:-1]))))
+    if ends[1] > min(_SHAFT_MM2, _LIKE_SECTION * ends[0]):
         return False
     above = min(upper.pieces, key=lambda piece: float(piece.z_mm[0]))
     below = max(lower.pieces, key=lambda piece: float(piece.z_mm[-1]))

@@ -18,8 +18,9 @@ from scipy import ndimage
 from surgiplan_desktop.base.arrays import BoolArray, FloatArray, IntArray
 from surgiplan_desktop.model.anatomy import BoneName
 from surgiplan_desktop.segmentation.class_maps import ByteImage
+from surgiplan_desktop.segmentation.label_ops import filled
 from surgiplan_desktop.segmentation.leg_networks import BlockAnswer, PackBones
-from surgiplan_desktop.segmentation.network_grid import Float32Image
+from surgiplan_desktop.segmentation.network_grid import Float32Image, NetworkGrid
 from surgiplan_desktop.segmentation.separate import separate
 
 #: Bone is what is likelier bone than not, 0..255.
@@ -99,7 +100,7 @@ def named_pieces(said: BlockAnswer, bones: PackBones, up: int = 1) -> NamedPiece
         +1 where the body's proximal end lies superior in the scan, -1 where the scan is upside down.
     """
     spacing = said.grid.spacing_mm
-    solid = said.answer.chance >= HALF
+    solid = _solid(said.answer.chance >= HALF, said.grid)
     landscape = _landscape(solid, spacing)
     atoms = _atoms(landscape, said.answer.best, bones)
     atoms.height += _heights(atoms.codes, said, up)
@@ -118,6 +119,13 @@ def named_pieces(said: BlockAnswer, bones: PackBones, up: int = 1) -> NamedPiece
         elif atoms.part[one] == atoms.part[two] and not _is_joint(atoms, owner, one, two, said.hu, spacing):
             _join(owner, atoms, one, two)
     return _gathered(atoms, owner, contacts, voxel)
+
+
+def _solid(mask: BoolArray, grid: NetworkGrid) -> BoolArray:
+    """Return the mask with its marrow filled: a network may take fat in a bone for fat."""
+    axis = int(np.abs(grid.affine.linear[2]).argmax())
+    order = [axis, *(other for other in range(3) if other != axis)]
+    return filled(mask.transpose(order), grid.spacing_mm[order]).transpose(np.argsort(order))
 
 
 def _landscape(solid: BoolArray, spacing_mm: FloatArray) -> IntArray:

@@ -1,0 +1,97 @@
+"""The names of a coarse network held against anatomy before a fine one is guided by them.
+
+A fine network draws what it is told a bone is, so a wrong name costs more than a name. Bones are taken apart by Hounsfield values
+and shape, as without a model, but on the fine network's grid; each piece gets one name by both witnesses, and the guide is
+painted anew with it. Where shape names nothing, what the coarse network said stays.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from surgiplan_desktop.base.arrays import IntArray
+from surgiplan_desktop.base.errors import InputDataError
+from surgiplan_desktop.base.progress import SILENT, PartOfProgress, Progress
+from surgiplan_desktop.model.anatomy import BoneName
+from surgiplan_desktop.model.images import Volume
+from surgiplan_desktop.segmentation.bones import parted_chains
+from surgiplan_desktop.segmentation.leg_networks import AIR_HU, Guide, PackBones
+from surgiplan_desktop.segmentation.model_names import names_by_both
+from surgiplan_desktop.segmentation.named_pieces import Votes, together
+from surgiplan_desktop.segmentation.network_grid import NetworkGrid, carried_over, network_grid, seen_by_network
+from surgiplan_desktop.segmentation.pieces import Chain
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Seen:
+    grid: NetworkGrid
+    volume: Volume
+
+
+def mended_guides(
+    volumes: Sequence[Volume],
+    guides: Sequence[Guide],
+    bones: PackBones,
+    axes: str,
+    spacing_mm: Sequence[float],
+    *,
+    progress: Progress = SILENT,
+) -> list[Guide]:
+    """Return the guides of all blocks with one name a bone.
+
+    Parameters
+    ----------
+    volumes, guides
+        The blocks of one study and what the coarse network said of each.
+    bones
+        Which channels are bones.
+    axes, spacing_mm
+        Grid on which bones are taken apart: that of the fine network.
+    """
+    seen = []
+    for number, volume in enumerate(volumes):
+        part = PartOfProgress(progress, 0.3 * number / len(volumes), 0.3 * (number + 1) / len(volumes))
+        grid = network_grid(volume, axes, spacing_mm)
+        seen.append(_Seen(grid, Volume(seen_by_network(volume, grid, outside=AIR_HU, progress=part), grid.affine)))
+    try:
+        pieces, chains = parted_chains([item.volume for item in seen], progress=PartOfProgress(progress, 0.3, 0.9))
+    except InputDataError:
+        return list(guides)
+    said = [carried_over(guide.classes, guide.grid, item.grid) for guide, item in zip(guides, seen, strict=True)]
+    names = names_by_both(chains, [_votes(chain, pieces, said, bones) for chain in chains])
+    if not names.legs:
+        return list(guides)
+    channel_of = {name: channel for channel, name in sorted(bones.names.items(), reverse=True)}
+    tables = [np.zeros(int(codes.max()) + 1, dtype=np.uint8) for codes in pieces]
+    for chain in names.others:
+        for piece in chain.pieces:
+            tables[piece.block][piece.number] = bones.others[0] if bones.others else 0
+    for leg in names.legs:
+        for name, chain in leg.bones.items():
+            for piece in chain.pieces:
+                tables[piece.block][piece.number] = channel_of.get(name, 0)
+    result = []
+    for guide, item, codes, table in zip(guides, seen, pieces, tables, strict=True):
+        result.append(Guide(carried_over(table[codes], item.grid, guide.grid), guide.grid))
+    progress.step(1.0, 1.0, "naming_bones")
+    return result
+
+
+def _votes(chain: Chain, pieces: Sequence[IntArray], said: Sequence[NDArray[np.uint8]], bones: PackBones) -> Votes:
+    """Share of the names that the coarse network gave to a chain's voxels; where it saw no bone it has no vote."""
+    shares: list[tuple[Votes, float]] = []
+    for piece in chain.pieces:
+        classes = said[piece.block][pieces[piece.block] == piece.number]
+        count = np.bincount(classes.astype(np.int64), minlength=256)
+        votes: dict[BoneName | None, float] = {}
+        for channel in bones.channels:
+            if count[channel]:
+                name = bones.names.get(channel)
+                votes[name] = votes.get(name, 0.0) + float(count[channel])
+        total = sum(votes.values())
+        shares.append(({name: value / total for name, value in votes.items()} if total else {None: 1.0}, piece.volume_mm3))
+    return together(shares)
