@@ -53,12 +53,48 @@ def test_measure_json_has_the_shape_of_the_contract(case: Path, capsys: pytest.C
     assert leg["measures"]["tibial_torsion"]["reason"] == "The case has no fibula."
 
 
+def test_measure_json_says_how_sure_and_in_which_frames(case: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    _, data = answer(capsys, "measure", str(case))
+    (leg,) = data["legs"]
+    assert leg["frames"]["variant"] == "planning"
+    assert len(leg["frames"]["femur"]["y"]) == 3
+    mldfa, detail = leg["measures"]["mldfa"], leg["details"]["mldfa"]
+    assert 0.0 < mldfa["sd"] < 3.0
+    low, high = detail["interval"]
+    assert low < mldfa["value"] < high
+    first, second = detail["contributions"][:2]
+    assert first["share"] >= second["share"] > 0.0
+    assert first["per_mm"] > 0.0
+    assert detail["value_3d"] == pytest.approx(mldfa["value"], abs=1.0)
+    assert leg["measures"]["cpak"]["sd"] is None
+    assert leg["measures"]["tibial_torsion"]["sd"] is None  # not measurable without a fibula
+    assert len(leg["side_by_side"]["femoral_torsion"]) >= 4
+    values = {leg["measures"][name]["value"] for name in leg["side_by_side"]["femoral_torsion"]}
+    assert None not in values
+    assert answer(capsys, "measure", str(case))[1] == data  # the same every time, draws included
+
+
+def test_isb_frames_are_asked_for_and_named(case: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    code, data = answer(capsys, "measure", str(case), "--frames", "isb")
+    assert code == 0
+    (leg,) = data["legs"]
+    assert leg["frames"]["variant"] == "isb"
+    assert leg["frames"]["tibia"] is None  # its malleoli need a fibula
+    assert leg["measures"]["mpta"]["reason"].startswith("The axes it is measured against")
+    assert leg["measures"]["mldfa"]["value"] == pytest.approx(87.0, abs=2.0)
+    assert run(["measure", str(case), "--quiet", "--frames", "isb"]) == 0
+    assert "ISB variant" in capsys.readouterr().out
+
+
 def test_lines_give_no_number_without_its_word(case: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["measure", str(case), "--quiet"]) == 0
     lines = capsys.readouterr().out.splitlines()
     (hka,) = [line for line in lines if line.strip().startswith("HKA ") and "deviation" not in line]
     assert any(f"{word} (" in hka for word in ("varus", "valgus", "straight"))
     assert any("from the medial edge" in line for line in lines)
+    assert "planning variant" in lines[1]
+    assert "±" in hka
+    assert "%]" in hka  # the landmarks that contribute most
 
 
 def test_landmark_takes_negative_coordinates_and_wins(case: Path, capsys: pytest.CaptureFixture[str]) -> None:
