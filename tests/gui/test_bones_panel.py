@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
+from PySide6.QtCore import QPointF
 from PySide6.QtWidgets import QCheckBox, QComboBox, QLabel
 from pytestqt.qtbot import QtBot
 
@@ -61,6 +63,12 @@ def test_licence_and_limits_come_before_the_first_use_of_a_model(
     assert mark.startswith("tiny 1.0.0 ")
 
 
+def test_the_time_left_is_told_in_seconds_and_then_in_minutes(window: MainWindow) -> None:
+    assert window.status.time_left(None) == ""
+    assert "about 12 s left" in window.status.time_left(11.2)
+    assert "about 3 min left" in window.status.time_left(170.0)
+
+
 def test_nothing_known_is_said_instead_of_an_empty_map(qtbot: QtBot, window: MainWindow, bridge: Bridge) -> None:
     put_two_results(bridge.session)
     panel = _bones(window)
@@ -86,6 +94,13 @@ def test_two_results_are_compared_and_the_earlier_one_used_again(qtbot: QtBot, w
     assert bridge.session.view.heat == "difference"
     assert any(outline.dashed for outline in window.stage.picture.outlines)
     assert any(outline.heated is not None for outline in window.stage.picture.outlines)
+    volume = window.views.volume
+    x, y = volume.to_screen(np.array([[17.5, 17.5, 17.5]]))[0]
+    volume.heat.pointer_at(QPointF(x, y))
+    qtbot.waitUntil(lambda: volume.heat.value is not None, timeout=5000)
+    assert 0.0 < volume.heat.value < 4.0  # two balls about one centre, their surfaces on one edge of the scan at the most
+    volume.heat.pointer_at(QPointF(1.0, 1.0))
+    qtbot.waitUntil(lambda: volume.heat.value is None, timeout=5000)
     window.actions_by_id["heat"].trigger()
     qtbot.waitUntil(lambda: window.stage.heat is None)
     assert not any(outline.dashed for outline in window.stage.picture.outlines)

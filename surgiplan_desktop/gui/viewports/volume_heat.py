@@ -19,7 +19,10 @@ _REST_MS: Final = 80
 
 
 class VolumeHeat(QObject):
-    """See the module's text. ``ray(x, y)`` is the line of sight under a px, ``changed()`` asks for painting."""
+    """See the module's text. ``ray(x, y)`` is the line of sight under a px, ``changed()`` asks for painting.
+
+    ``value`` is what the map says where the pointer rests: None where there is no bone, NaN without a statement.
+    """
 
     def __init__(self, stage: Stage, ray: Callable[[float, float], Ray], changed: Callable[[], object]) -> None:
         super().__init__()
@@ -27,7 +30,7 @@ class VolumeHeat(QObject):
         self._ray = ray
         self._changed = changed
         self._at: QPointF | None = None
-        self._value: float | None = None
+        self.value: float | None = None
         self._timer = QTimer(self)
         self._timer.setSingleShot(True)
         self._timer.setInterval(_REST_MS)
@@ -35,8 +38,8 @@ class VolumeHeat(QObject):
 
     def pointer_at(self, at: QPointF | None) -> None:
         """Note that the pointer moved, or left (None)."""
-        if self._value is not None:
-            self._value = None
+        if self.value is not None:
+            self.value = None
             self._changed()
         self._at = at
         if at is not None and self._stage.heat is not None:
@@ -46,13 +49,13 @@ class VolumeHeat(QObject):
 
     def feel(self) -> None:
         """Read the heat map where the pointer rests on a bone."""
-        self._value = None
+        self.value = None
         if self._at is not None and self._stage.heat is not None:
             hit = pick(self._stage.picture.items, self._ray(self._at.x(), self._at.y()))
             item = None if hit is None else self._stage.picture.items[hit[0]]
             if hit is not None and isinstance(item, Surface) and item.heated is not None and item.motion is None:
                 apart = item.mesh.vertices - hit[1]
-                self._value = float(item.heated.values[int(np.argmin(np.einsum("ij,ij->i", apart, apart)))])
+                self.value = float(item.heated.values[int(np.argmin(np.einsum("ij,ij->i", apart, apart)))])
         self._changed()
 
     def draw(self, overlay: Overlay, view_height: float) -> None:
@@ -61,6 +64,6 @@ class VolumeHeat(QObject):
         if heat is None or not heat.surfaces:
             return
         draw_legend(overlay, self._stage.bridge, heat, heat.surface_scale, view_height)
-        if self._value is not None and self._at is not None:
-            words = heat_words(self._stage.bridge, heat, self._value, heat.surface_scale)
+        if self.value is not None and self._at is not None:
+            words = heat_words(self._stage.bridge, heat, self.value, heat.surface_scale)
             overlay.words(words, self._at.x() + 14.0, self._at.y() - 6.0, bold=True)

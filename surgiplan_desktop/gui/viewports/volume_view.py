@@ -44,7 +44,7 @@ class VolumeView(VtkWidget):
         self._moved = False
         self._space = False
         self._auto = True  # fits what appears, until the user takes the camera
-        self._heat = VolumeHeat(stage, self.ray, self.update)
+        self.heat = VolumeHeat(stage, self.ray, self.update)
         self.setObjectName("view_3d")
         self.setAccessibleName(stage.bridge.word("view_3d"))
         self.setFocusPolicy(Qt.FocusPolicy.ClickFocus)
@@ -160,7 +160,7 @@ class VolumeView(VtkWidget):
         overlay.letters(right, -up)
         overlay.scale_bar(mm_per_px)
         paint_cube(painter, stage.theme, self.height(), self._axes())
-        self._heat.draw(overlay, self.height())
+        self.heat.draw(overlay, self.height())
 
     def _empty_words(self) -> str:
         case = self._stage.bridge.case
@@ -188,7 +188,7 @@ class VolumeView(VtkWidget):
 
     def mouseMoveEvent(self, event: QMouseEvent) -> None:
         at = event.position()
-        self._heat.pointer_at(at if self._press is None else None)
+        self.heat.pointer_at(at if self._press is None else None)
         if self._press is None:
             hot = self._handle_under(at)
             if (hot and hot.id) != (self._hot and self._hot.id):
@@ -270,7 +270,7 @@ class VolumeView(VtkWidget):
 
     def leaveEvent(self, event: object) -> None:
         self._hot = None
-        self._heat.pointer_at(None)
+        self.heat.pointer_at(None)
         self.update()
 
     def _handle_under(self, at: QPointF) -> Handle | None:

@@ -120,7 +120,7 @@ class StatusBar(QWidget):
             self._started.pop(id(job), None)
         self._show_jobs()
 
-    def _ahead(self, seconds: float | None) -> str:
+    def time_left(self, seconds: float | None) -> str:
         """Say how long the work will still take, where that can be said."""
         if seconds is None:
             return ""
@@ -145,6 +145,6 @@ class StatusBar(QWidget):
         text_id = f"progress.{job.text_id or job.name}"
         words = texts.text(text_id) if texts.has(text_id) else texts.text("progress.computing")
         more = f"  (+{len(self._started) - 1})" if len(self._started) > 1 else ""
-        ahead = self._ahead(pace.seconds_left(job.fraction))
+        ahead = self.time_left(pace.seconds_left(job.fraction))
         self._job.setText(f"{words[:1].upper()}{words[1:]}  {100 * job.fraction:.0f} %  ·  {seconds:.0f} s{ahead}{more}")
         self._bar.setValue(round(1000 * job.fraction))
