@@ -16,6 +16,7 @@ import json
 import sys
 import tempfile
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -189,8 +190,8 @@ def their_answer(folder: Path, volume: Volume, before: np.ndarray | None) -> tup
     return logits.float().numpy(), np.asarray(labels)
 
 
-def our_answer(pack_folder: Path, volume: Volume) -> tuple[list[np.ndarray], np.ndarray]:
-    """Logits of each network on its own grid, and the labels on the scan's, by the program."""
+def our_answer(pack_folder: Path, volume: Volume) -> tuple[list[np.ndarray], list[np.ndarray]]:
+    """Logits of each network on its own grid, and its labels on the scan's, by the program."""
     pack = read_pack(pack_folder)
     verify_pack(pack)
     settings = settings_for()
@@ -217,10 +218,14 @@ def our_answer(pack_folder: Path, volume: Volume) -> tuple[list[np.ndarray], np.
 
     nnunet_pass.classes_on_scan = watched
     try:
-        classes = nnunet_pass.classes_of_scan(volume, pack, runners)
+        labels = []
+        for number in range(len(pack.networks)):
+            kept.clear()
+            part = replace(pack, networks=pack.networks[: number + 1])
+            labels.append(nnunet_pass.classes_of_scan(volume, part, runners))
     finally:
         nnunet_pass.classes_on_scan = classes_on_scan
-    return kept, classes
+    return kept, labels
 
 
 def compare(kind: str, folder: Path) -> None:
@@ -244,17 +249,15 @@ def compare(kind: str, folder: Path) -> None:
     volume = made_scan(spacing)
     ours, our_labels = our_answer(pack, volume)
     for words, sums in (("as it is", contextlib.nullcontext()), ("float32 sums", full_sums())):
-        before = None
         with sums:
             for number, model in enumerate(models):
-                logits, before = their_answer(model, volume, before)
+                # both second stages get the same labels, else one voxel of the first would be a difference of the second
+                logits, labels = their_answer(model, volume, our_labels[number - 1] if number else None)
                 difference = np.abs(ours[number] - logits).max() / logits.std()
                 print(f"{kind:8} {names[number]:18} {words:13} difference {difference:.2e} of the standard deviation, ", end="")
-                same = np.mean(ours[number].argmax(axis=0) == logits.argmax(axis=0))
-                print(f"same class {100.0 * same:.4f} % of {logits[0].size}", end="")
-                print(
-                    "" if number < len(models) - 1 else f", same label {100.0 * np.mean(our_labels == before):.4f} %", flush=True
-                )
+                same = 100.0 * np.mean(ours[number].argmax(axis=0) == logits.argmax(axis=0))
+                told = 100.0 * np.mean(our_labels[number] == labels)
+                print(f"same class {same:.4f} % of {logits[0].size}, same label {told:.4f} % of {labels.size}", flush=True)
 
 
 def main() -> None:

@@ -25,6 +25,7 @@ from surgiplan_desktop.segmentation.pack_check import network_bytes
 from surgiplan_desktop.segmentation.pack_resampling import Resampling
 from surgiplan_desktop.segmentation.packs import ModelPack, Normalisation, PackNetwork
 from surgiplan_desktop.segmentation.resize import resized, resized_labels
+from surgiplan_desktop.segmentation.slab import BLOCK_BYTES
 from surgiplan_desktop.segmentation.tile_grid import Index3, plan_tiles
 from surgiplan_desktop.segmentation.tiles import Network, memory_limit, plan_memory, run_tiles
 
@@ -130,6 +131,8 @@ def _one(
     grid = plan_tiles(target, network.tile, overlap=network.overlap)
     # the image and what lies between the two steps of its resampling, names on the way, and the scan's classes twice
     held = 4 * (math.prod(target) + part.shape[0] * target[1] * target[2]) + 2 * math.prod(target) + 2 * math.prod(volume.shape)
+    # logits at the seams of blocks and strips on their way back to the scan, and a block joined with them
+    held += 8 * pack.classes * target[2] * (target[0] + target[1]) + 2 * BLOCK_BYTES
     if guide is not None:
         held += 8 * (math.prod(target) + math.prod(part.shape))
     blending = pack.blending.asked(uncertainty=False)

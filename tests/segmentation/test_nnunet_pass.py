@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,11 +12,13 @@ from scipy import ndimage
 from surgiplan_desktop.base.errors import ComputationError, InputDataError
 from surgiplan_desktop.base.spaces import Affine
 from surgiplan_desktop.model.images import Volume
+from surgiplan_desktop.segmentation import nnunet_pass
 from surgiplan_desktop.segmentation.logits_back import classes_on_scan
 from surgiplan_desktop.segmentation.nnunet_pass import classes_of_scan, codes_of, uses_nnunet
-from surgiplan_desktop.segmentation.packs import ModelPack, read_pack
+from surgiplan_desktop.segmentation.packs import ModelPack, PackLabel, read_pack
 from surgiplan_desktop.segmentation.resize import nearest_places, resized, resized_labels
 from surgiplan_desktop.segmentation.slab import Block
+from surgiplan_desktop.segmentation.tiles import plan_memory
 from tests.helpers.tiny_pack import write_pack
 
 RESAMPLING = """
@@ -128,7 +131,7 @@ def test_a_cascade_finds_a_ball_in_a_scan_that_lies_otherwise(tmp_path: Path) ->
     pack = pack_of(tmp_path / "p", e='axes = "SPL"\ntile = [8, 8, 8] => axes = "PSL"\ntile = [8, 8, 8]')
     assert uses_nnunet(pack)
     volume, truth = ball((1.1, 0.9, 2.0))
-    alone = ModelPack(**{**{name: getattr(pack, name) for name in pack.__slots__}, "networks": pack.networks[:1]})
+    alone = replace(pack, networks=pack.networks[:1])
     classes = classes_of_scan(volume, alone, {"coarse": [Threshold()]})
     assert classes.shape == volume.shape
     assert 2.0 * (truth & (classes == 1)).sum() / (truth.sum() + (classes == 1).sum()) > 0.9
@@ -148,6 +151,31 @@ def test_too_little_memory_is_told_before_anything_runs(tmp_path: Path) -> None:
     with pytest.raises(ComputationError) as caught:
         classes_of_scan(volume, pack_of(tmp_path / "p"), {"coarse": [], "fine": []}, limit_bytes=1 << 20)
     assert caught.value.message_id == "tiles_memory"
+
+
+class Bands:
+    """A network of 117 classes: each a band of values, so that neighbours compete everywhere."""
+
+    def run(self, tile: np.ndarray) -> np.ndarray:
+        middles = np.linspace(-1.0, 1.0, 117, dtype=np.float32)[:, None, None, None]
+        return -np.abs(tile[0, :1] - middles)[None]
+
+    def cancel(self) -> None:
+        return
+
+
+def test_117_classes_are_the_same_in_strips_as_in_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pack = pack_of(tmp_path / "p")
+    labels = tuple(PackLabel(f"organ {number}", 200 + number) for number in range(116))
+    pack = replace(pack, labels=labels, networks=pack.networks[:1])
+    volume, _ = ball((2.0, 1.0, 2.0))
+    hills = ndimage.gaussian_filter(np.random.default_rng(3).normal(size=volume.shape), 4.0)
+    volume = Volume((600.0 + 9000.0 * hills).astype(np.int16), volume.affine)
+    whole = classes_of_scan(volume, pack, {"coarse": [Bands()]})
+    assert len(np.unique(whole)) > 80
+    monkeypatch.setattr(nnunet_pass, "plan_memory", lambda *args, **named: replace(plan_memory(*args, **named), strip=4))
+    assert np.array_equal(classes_of_scan(volume, pack, {"coarse": [Bands()]}), whole)
+    assert codes_of(whole, pack).max() > 280
 
 
 @pytest.mark.parametrize(
