@@ -11,6 +11,7 @@ from __future__ import annotations
 import shutil
 import sys
 import tempfile
+import time
 from pathlib import Path
 
 from PIL import Image
@@ -26,10 +27,11 @@ def main(case: Path, target: Path = TARGET) -> None:
     """Walk through the step Bones once."""
 
     def keep(name: str) -> None:
+        time.sleep(3.0)  # also on a busy machine: what was pressed is drawn
         path = target / f"{name}.png"
         window.picture(path)
         with Image.open(path) as picture:
-            picture.quantize(255).save(path)
+            picture.save(path, optimize=True)  # all colours: the legend is a smooth gradient
 
     with tempfile.TemporaryDirectory() as name:
         copy = Path(name) / case.name

@@ -26,11 +26,14 @@ def direction_letter(direction: FloatArray) -> str:
     return _LETTERS[axis][int(direction[axis] > 0.0)]
 
 
-def heat_number(value: float, scale: HeatScale, *, last: bool = False) -> str:
-    """Return a number of a heat map with its unit: mm, or a share in per cent; the last colour also stands for more."""
-    if scale.unit == "mm":
-        return f"{'≥ ' if last else ''}{value:.1f} mm"
-    return f"{100.0 * value:.0f} %"
+def heat_number(value: float, scale: HeatScale) -> str:
+    """Return a value of a heat map with its unit: mm to a hundredth, or a share in per cent."""
+    return f"{value:.2f} mm" if scale.unit == "mm" else f"{100.0 * value:.0f} %"
+
+
+def _tick(value: float, scale: HeatScale, *, last: bool = False) -> str:
+    """Return a number of the legend; the last colour also stands for more."""
+    return f"{'≥ ' if last else ''}{value:g} mm" if scale.unit == "mm" else heat_number(value, scale)
 
 
 class Overlay:
@@ -125,9 +128,9 @@ class Overlay:
             place = y + height * (1.0 - (number - scale.low) / (scale.high - scale.low))
             if abs(place - look) < 12.0:
                 continue
-            text = heat_number(number, scale, last=number == numbers[-1])
+            text = _tick(number, scale, last=number == numbers[-1])
             self.words(text, left - 6.0 - self.measure(text), place + 4.0)
-        text = f"{at_line} {heat_number(scale.look, scale)}"
+        text = f"{at_line} {_tick(scale.look, scale)}"
         painter.setPen(QPen(self._theme.on_image("view/halo", 0.9), 4.0))
         painter.drawLine(QPointF(left - 4.0, look), QPointF(right + 2.0, look))
         painter.setPen(QPen(self._theme.on_image("view/text"), 2.0))

@@ -46,6 +46,8 @@ class HeatChoice(QWidget):
             note = "heat_none"
         elif shown and stage.heat is None:
             note = "computing"
+        elif shown == "uncertainty" and stage.heat_sampler is None:
+            note = "heat_surface_note"
         else:
             note = f"heat_{shown}_note" if shown else ""
         self._note.setText(bridge.word(note) if note else "")
