@@ -56,7 +56,7 @@ class FilmResults(QWidget):
         placed.addWidget(self._list)
         beside = group(outer, word("film_beside_ct"))
         heads = ("", word("film_column"), word("ct_column"), word("difference_column"))
-        self._table = Table("film_measures", heads, (50, 82, 82, 0))
+        self._table = Table("film_measures", heads, (54, 88, 88, 0))
         beside.addWidget(self._table)
         self._turned = label("", "small", "film_turned")
         beside.addWidget(self._turned)
@@ -178,5 +178,8 @@ class FilmResults(QWidget):
 
 
 def _brief(words: str) -> str:
-    """``0.2° less`` needs less room as a signed number; the whole stands in the tip."""
-    return words.replace(" more valgus", " val").replace(" more varus", " var").replace(" open lat.", "")
+    """Return the same in the room of a column: ``0.1° var``, ``+1.2 mm``; the whole stands in the tip."""
+    for long, sign in ((" more open lat.", "+"), (" less open lat.", "-"), (" more", "+"), (" less", "-")):
+        if words.endswith(long):
+            return sign + words.removesuffix(long)
+    return words.replace(" more valgus", " val").replace(" more varus", " var")
