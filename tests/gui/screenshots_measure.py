@@ -36,8 +36,10 @@ def main(target: Path = TARGET, case: Path | None = None) -> None:
             run_through(window, keep)
             sys.stdout.write(f"{window.clicks} clicks, {window.keys} keys, drags and confirmations included\n")
             window.click("compare_other")
+            time.sleep(2.0)  # the table comes up
             window.click("measures", at=(0.3, 0.31))  # the third row: MPTA
             window.wait_idle(60)
+            time.sleep(1.0)
             keep("24-measure-definition")
             window.click("look_button")
             time.sleep(2.0)  # every colour is painted anew
