@@ -66,14 +66,19 @@ def mended_guides(
     if not names.legs:
         return list(guides)
     channel_of = {name: channel for channel, name in sorted(bones.names.items(), reverse=True)}
+    other = bones.others[0] if bones.others else 0
     tables = [np.zeros(int(codes.max()) + 1, dtype=np.uint8) for codes in pieces]
     for chain in names.others:
         for piece in chain.pieces:
-            tables[piece.block][piece.number] = bones.others[0] if bones.others else 0
+            tables[piece.block][piece.number] = other
     for leg in names.legs:
         for name, chain in leg.bones.items():
             for piece in chain.pieces:
                 tables[piece.block][piece.number] = channel_of.get(name, 0)
+    # what is left is a sliver of a bone at the edge of the scan: too short to be kept, and no part of its neighbour
+    short = [channel_of[name] for leg in names.legs for name in leg.too_short if name in channel_of]
+    for table in tables if short and other else ():
+        table[1:][table[1:] == 0] = short[0]
     result = []
     for guide, item, codes, table in zip(guides, seen, pieces, tables, strict=True):
         result.append(Guide(carried_over(table[codes], item.grid, guide.grid), guide.grid))

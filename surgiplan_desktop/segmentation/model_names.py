@@ -162,14 +162,15 @@ def _takes_shape(
 
 
 def _shank_is_sure(seen: dict[int, BoneName], names: Sequence[BoneName | None]) -> bool:
-    """Tell whether the shape has found a shank that is one.
+    """Tell whether the shape has found a leg that is one.
 
-    It has two bones, and the network confirms a long bone of the leg or takes both at least for bones of a leg: a forearm beside
-    the hip is none.
+    Its shank has two bones, and the network confirms a long bone of the leg or takes both at least for bones of a leg: a forearm
+    beside the hip is none. Or two long bones stand on each other which the network takes for femur and tibia, whichever is which.
     """
     shank = [number for number, name in seen.items() if name in (BoneName.TIBIA, BoneName.FIBULA)]
     if len(shank) < 2:
-        return False
+        stacked = [names[number] for number, name in seen.items() if name in (BoneName.FEMUR, BoneName.TIBIA)]
+        return len(stacked) == 2 and {*stacked} <= {BoneName.FEMUR, BoneName.TIBIA}
     confirmed = any(names[number] == name for number, name in seen.items() if name in _LONG)
     return confirmed or all(names[number] is not None for number in shank)
 

@@ -261,3 +261,18 @@ def test_a_waist_within_one_name_does_not_part_a_bone() -> None:
     labels = result.labels[0].array
     height_of_label = np.flatnonzero((labels == label_code(BoneId(Side.RIGHT, F))).any(axis=(1, 2)))
     assert grid()[0][height_of_label.max(), 0, 0] > 310.0
+
+
+@pytest.mark.parametrize("said_of", [{F: T, T: F}, {F: F, T: F}, {F: T, T: T}])
+def test_without_a_fibula_the_order_along_the_limb_names_thigh_and_shank(said_of: dict[BoneName, BoneName]) -> None:
+    leg = toy_leg(without=(B,))
+    classes = classes_of(leg.bones)
+    spoilt = classes.copy()
+    for bone, name in said_of.items():
+        spoilt[classes == CHANNEL[bone]] = CHANNEL[name]
+    result = found(leg.volume, spoilt)
+    assert {bone.id.bone for bone in result.bones} == {F, T, P, A}
+    assert {item.code for item in result.findings} >= {"names_disagree"}
+    side = result.bones[0].id.side
+    for name, truth in leg.bones.items():
+        assert dice(result, side, name, truth) > 0.97, name
