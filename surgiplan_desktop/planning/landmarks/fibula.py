@@ -17,6 +17,8 @@ from surgiplan_desktop.planning.landmarks.surface import BoneSurface, end_is_cut
 _JOINT_GAP_MM = 4.0
 _JOINT_REACH_MM = 50.0
 _MARGIN_MM = 0.5
+#: Distances are averaged over this, as the two surfaces run on nearly side by side and noise would move the margin far.
+_AVERAGED_MM = 2.5
 _PTFJ = ("ptfj_proximal", "ptfj_distal", "ptfj_medial_margin")
 
 
@@ -53,7 +55,15 @@ def _joint_margin(fibula: BoneSurface, tibia: BoneSurface, up: FloatArray) -> Fl
     if len(near) < 5:
         return np.zeros((0, 3))
     distance = np.full(len(tibia.vertices), np.inf)
-    _, distance[near], _ = closest_points(Mesh(fibula.vertices, fibula.faces), tibia.vertices[near])
+    _, exact, _ = closest_points(Mesh(fibula.vertices, fibula.faces), tibia.vertices[near])
+    tree = cKDTree(tibia.vertices[near])
+    first, second = tree.query_pairs(_AVERAGED_MM, output_type="ndarray").T
+    weight = 1.0 - np.linalg.norm(tibia.vertices[near[first]] - tibia.vertices[near[second]], axis=1) / _AVERAGED_MM
+    total, weights = exact.copy(), np.ones(len(near))
+    for own, other in ((first, second), (second, first)):
+        total += np.bincount(own, weight * exact[other], len(near))
+        weights += np.bincount(own, weight, len(near))
+    distance[near] = total / weights
     edges = np.concatenate([tibia.faces[:, :2], tibia.faces[:, 1:], tibia.faces[:, ::2]])
     edges = np.unique(np.sort(edges, axis=1), axis=0)
     edges = edges[np.isfinite(distance[edges]).all(axis=1)]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from types import MappingProxyType
 
 import numpy as np
+from scipy.ndimage import uniform_filter1d
 
 from surgiplan_desktop.base.arrays import FloatArray
 from surgiplan_desktop.base.progress import SILENT, Progress
@@ -30,6 +31,7 @@ _COLUMN_STEP_MM = 1.5
 _COLUMN_HALF_MM = 2.0
 _EDGE_HALF_MM = (2.5, 3.5)
 _FEWEST_COLUMNS = 5
+_BESIDE = 3
 
 
 def find_patella(side: Side, patella: Bone, *others: Landmarks, progress: Progress = SILENT) -> Landmarks:
@@ -145,9 +147,11 @@ def _articular_edge(
         return None
     rim = np.array(edge) - pole
     across, rise, back = rim @ lateral, rim @ up, rim @ anterior
-    keep = np.argsort(rise, kind="stable")[: max(_FEWEST_COLUMNS, len(rim) // 2 + 1)]
+    # one side rises more slowly than the other: only the columns next to the lowest (of a running mean) make the curve
+    middle = int(np.argmin(uniform_filter1d(rise, 3, mode="nearest")))
+    keep = np.arange(max(middle - _BESIDE, 0), min(middle + _BESIDE + 1, len(rim)))
     c, b, a = np.polynomial.polynomial.polyfit(across[keep], rise[keep], 2)
-    lowest = float(np.clip(-b / (2.0 * a), across[keep].min(), across[keep].max())) if a > 1e-4 else float(across[keep[0]])
+    lowest = float(np.clip(-b / (2.0 * a), across[keep].min(), across[keep].max())) if a > 1e-4 else float(across[middle])
     depth = np.polynomial.polynomial.polyval(lowest, np.polynomial.polynomial.polyfit(across[keep], back[keep], 2))
     residual = np.polynomial.polynomial.polyval(across[keep], np.array([c, b, a])) - rise[keep]
     point = pole + lowest * lateral + float(c + b * lowest + a * lowest**2) * up + float(depth) * anterior
