@@ -119,10 +119,10 @@ def resized(
 
 
 def resized_labels(labels: NDArray[np.uint8], target: Sequence[int], apart: int | None) -> NDArray[np.uint8]:
-    """Resize a label volume as nnU-Net does: each label linearly, taken where it has half the share; the higher label wins a tie.
+    """Resize a label volume as nnU-Net does: each label's share linearly, the label with the largest share is taken.
 
-    In double precision, since exact halves are common. Along the axis ``apart`` slices are resized one by one and the nearest is
-    taken.
+    In double precision, since equal shares are common: then the nearest voxel's label is taken if it is one of them, else the
+    lowest. Along the axis ``apart`` slices are resized one by one and the nearest is taken.
     """
     if labels.shape == tuple(target):
         return labels.copy()
@@ -130,15 +130,20 @@ def resized_labels(labels: NDArray[np.uint8], target: Sequence[int], apart: int 
         flat = [size for axis, size in enumerate(target) if axis != apart]
         slices = np.moveaxis(labels, apart, 0)
         taken = nearest_places(len(slices), target[apart])
-        small = {int(index): _half_shares(slices[index], flat) for index in np.unique(taken)}
+        small = {int(index): _largest_shares(slices[index], flat) for index in np.unique(taken)}
         return np.ascontiguousarray(np.moveaxis(np.stack([small[int(index)] for index in taken]), 0, apart))
-    return _half_shares(labels, target)
+    return _largest_shares(labels, target)
 
 
-def _half_shares(labels: NDArray[np.uint8], target: Sequence[int]) -> NDArray[np.uint8]:
-    result = np.zeros(tuple(target), dtype=np.uint8)
+def _largest_shares(labels: NDArray[np.uint8], target: Sequence[int]) -> NDArray[np.uint8]:
     factors = [new / old for new, old in zip(target, labels.shape, strict=True)]
+    nearest = ndimage.zoom(labels, factors, order=0, mode="nearest", grid_mode=True)
+    result = np.zeros(tuple(target), dtype=np.uint8)
+    best = np.full(tuple(target), -1.0)
     for label in np.unique(labels):
         mask = (labels == label).astype(np.float64)
-        result[ndimage.zoom(mask, factors, order=1, mode="nearest", grid_mode=True) >= 0.5] = label
+        share = ndimage.zoom(mask, factors, order=1, mode="nearest", grid_mode=True)
+        taken = (share > best) | ((share == best) & (nearest == label))
+        result[taken] = label
+        np.maximum(best, share, out=best)
     return result

@@ -60,7 +60,7 @@ def test_thick_slices_are_resized_one_by_one_and_taken_whole(axis: int) -> None:
     assert np.abs(ours - truth).max() < 1e-5
 
 
-def test_labels_take_half_the_share_and_the_higher_one_wins() -> None:
+def test_labels_go_where_their_share_is_largest_and_ties_to_the_nearest() -> None:
     labels = np.zeros((4, 4, 4), dtype=np.uint8)
     labels[:2], labels[2:, 2:] = 1, 2
     grown = resized_labels(labels, (8, 8, 8), None)
@@ -68,8 +68,10 @@ def test_labels_take_half_the_share_and_the_higher_one_wins() -> None:
     same = resized_labels(labels, (4, 4, 4), None)
     assert np.array_equal(same, labels)
     assert same is not labels
-    halved = resized_labels(np.array([[[1, 2]]], dtype=np.uint8), (1, 1, 1), None)
-    assert halved[0, 0, 0] == 2
+    # three labels of a third each: none has half, one is taken all the same
+    assert resized_labels(np.array([[[1, 2, 3]]], dtype=np.uint8), (1, 1, 1), None)[0, 0, 0] == 2
+    thick = np.array([[[3, 3]], [[0, 0]], [[5, 5]]], dtype=np.uint8)
+    assert resized_labels(thick, (6, 1, 1), 0)[:, 0, 0].tolist() == [3, 3, 0, 0, 5, 5]
 
 
 @pytest.mark.parametrize("strip", [3, 5, 13])
