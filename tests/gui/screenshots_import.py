@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 import tempfile
@@ -52,6 +53,33 @@ def write_film(scan: Path, path: Path) -> None:
     Image.fromarray(film).save(path)
 
 
+def place_film_points(window: RealWindow, scan: Path, film: Path) -> None:
+    """Click the eight points where the truth of the phantom has them on the film of :func:`write_film`."""
+    names = {
+        "head": "hip_centre", "knee": "tibial_knee_centre", "ankle": "ankle_centre", "femur_medial": "medial_distal_condyle",
+        "femur_lateral": "lateral_distal_condyle", "tibia_medial": "medial_plateau_edge",
+        "tibia_lateral": "lateral_plateau_edge", "tuberosity": "tibial_tuberosity",
+    }  # fmt: skip
+    truth = json.loads((scan.parent / "truth.json").read_text())["landmarks"]
+    result = scan_folder(scan)
+    with Sources(result.path) as sources:
+        volume = read_block(sources, plan_blocks(result.series)[0])
+    low, high = volume.affine(np.zeros(3)), volume.affine(np.array(volume.array.shape) - 1.0)
+    with Image.open(film) as picture:
+        columns, rows = picture.size
+    x, y, width, height = window.state()["widgets"]["film_view"]["rect"]
+    scale = max(columns / width, rows / height)
+    window.click("film_place")
+    for landmark in names.values():
+        point = truth[landmark]
+        column, row = (point[0] - low[0]) / _FILM_MM, (high[2] - point[2]) / _FILM_MM
+        window.screen.tool("mousemove", round(x + width / 2 + (column - columns / 2) / scale),
+                           round(y + height / 2 + (row - rows / 2) / scale))  # fmt: skip
+        time.sleep(0.3)
+        window.screen.tool("click", 1)
+        time.sleep(0.6)
+
+
 def main(target: Path = TARGET, sources: Path | None = None) -> None:
     """Drop each kind of file on the window and keep a picture of what it shows."""
 
@@ -80,6 +108,9 @@ def main(target: Path = TARGET, sources: Path | None = None) -> None:
             window.click("film_attach")
             window.wait(lambda state: "film_mark_ball" in state["widgets"], 30, "the attached film")
             keep("13-film-locked")
+            place_film_points(window, folder / "whole leg" / "dicom", folder / "standing film.png")
+            window.wait(lambda state: "varus" in state["widgets"].get("film_measures", {}).get("text", ""), 30, "film measures")
+            keep("22-film-points")
             window.click("film_close")
             drop(folder / "three blocks" / "dicom", shows="series_2_verdict")
             keep("14-browser-blocks")
