@@ -136,9 +136,7 @@ class _Sections:
     def outlines(self, axis: FloatArray, height: float, surface: BoneSurface | None = None) -> tuple[Outline, ...]:
         """Outlines of bone at a height along ``axis``, largest first."""
         surface = self.surface if surface is None else surface
-        heights = surface.heights(axis)
-        near = surface.crop(np.abs(heights - height) < 6.0)
-        return tuple(item for item in near.section(axis * height, axis) if item.area_mm2 > _LEAST_MM2)
+        return tuple(item for item in surface.section(axis * height, axis) if item.area_mm2 > _LEAST_MM2)
 
     def add(self, point: LandmarkId, place: FloatArray, sd_mm: float = _CENTROID_SD_MM) -> None:
         """Write a point down."""

@@ -131,7 +131,7 @@ def spread_of(landmarks: Landmarks, frames: LegFrames, sds: Mapping[LandmarkId, 
     normal, tilt, size = _random(count)
     offsets = {name: _root(covariances[name]) @ normal[name] for name in names}
     tilts = {patch: limits["spread.plateau_tilt_deg"] * tilt[patch] for patch in patches}
-    sizes = {name: limits["spread.size_mm"] * size[name] for name in SIZES}
+    sizes = {name: limits["spread.width_mm" if "width" in name else "spread.head_radius_mm"] * size[name] for name in SIZES}
     legs = moved_legs(landmarks, offsets, tilts, sizes)
     draws = measure_draws(legs, TRIADS[frames.variant](legs.point, legs.side))
     by_point, by_patch = gradients(landmarks, frames.variant)

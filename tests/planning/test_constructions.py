@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from functools import cache
 
+import fast_simplification
 import numpy as np
 import pytest
 
@@ -107,6 +108,17 @@ def test_murphy_s_base_is_the_centre_of_the_shaft_over_the_lesser_trochanter() -
     femur = next(solid for solid in leg().solids if solid.bone.bone is BoneName.FEMUR)
     inside = femur.field(grid.reshape(-1, 3)) < 0.0
     assert np.linalg.norm(grid.reshape(-1, 3)[inside].mean(axis=0) - base) < 0.4
+
+
+def test_a_coarse_mesh_gives_the_same_sections() -> None:
+    """Triangles longer than any band around a level: cut off, they would leave half an outline."""
+    femur = leg().meshes[BoneId(leg().side, BoneName.FEMUR)]
+    vertices, faces = fast_simplification.simplify(femur.vertices.astype(np.float32), femur.faces.copy(), target_count=1500)
+    corners = np.asarray(vertices, dtype=np.float64)
+    coarse = bone_from_mesh(BoneId(leg().side, BoneName.FEMUR), corners, np.asarray(faces, dtype=np.int32))
+    made = find_constructions(leg().side, NAMES[:1], coarse, truth())
+    for name in ("murphy_base", "greater_trochanter_centre"):
+        assert np.linalg.norm(at(made, name) - at(whole(), name)) < 0.8, name
 
 
 def test_a_knee_block_gives_nearly_the_axes_of_the_whole_leg_and_less_is_refused() -> None:
