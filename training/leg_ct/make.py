@@ -1,11 +1,11 @@
 """Make the pack leg-ct from nothing, by one command; each part goes on where it was stopped.
 
     python training/leg_ct/make.py WORK [--pack resources/models/leg-ct] [--seed 0] [--program PYTHON] [--device cpu|cuda]
-        [--femora DIR --visible-human DIR] [--coarse-steps 2800] [--fine-steps 5000] [--legs 200] [--version 1.0.0]
+        [--femora DIR --visible-human DIR] [--coarse-steps 5200] [--fine-steps 7000] [--legs 100] [--version 1.0.0]
 
 Shapes are made with the program (``--program``, an interpreter that has it installed; default this one), the rest with this
 interpreter, which needs torch, onnx and onnxscript. Real bones are taken only where their folders are given. Draws follow from
-the seed alone, so the same seed, machine and threads give the same pack. About 1 h of shapes and 2 h of training on two cores.
+the seed alone, so the same seed, machine and threads give the same pack. About 20 min of shapes and 2 h of training on two cores.
 """
 
 from __future__ import annotations
@@ -31,10 +31,10 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--threads", default="2")
-    parser.add_argument("--legs", type=int, default=200)
+    parser.add_argument("--legs", type=int, default=100)
     parser.add_argument("--unseen-legs", type=int, default=8)
-    parser.add_argument("--coarse-steps", type=int, default=2800)
-    parser.add_argument("--fine-steps", type=int, default=5000)
+    parser.add_argument("--coarse-steps", type=int, default=5200)
+    parser.add_argument("--fine-steps", type=int, default=7000)
     parser.add_argument("--femora", type=Path)
     parser.add_argument("--visible-human", type=Path)
     parser.add_argument("--version", default="1.0.0")
