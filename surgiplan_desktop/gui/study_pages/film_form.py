@@ -39,7 +39,7 @@ class FilmForm(QWidget):
     def __init__(self, stage: Stage, points: FilmPoints) -> None:
         super().__init__()
         self.setObjectName("film_form")
-        self.setFixedWidth(330)
+        self.setFixedWidth(348)
         self._stage = stage
         self._bridge = stage.bridge
         self._points = points

@@ -56,7 +56,7 @@ class FilmResults(QWidget):
         placed.addWidget(self._list)
         beside = group(outer, word("film_beside_ct"))
         heads = ("", word("film_column"), word("ct_column"), word("difference_column"))
-        self._table = Table("film_measures", heads, (54, 88, 88, 0))
+        self._table = Table("film_measures", heads, (54, 98, 98, 0))
         beside.addWidget(self._table)
         self._turned = label("", "small", "film_turned")
         beside.addWidget(self._turned)
@@ -68,6 +68,7 @@ class FilmResults(QWidget):
         self._deformity = DeformityBar(stage, "film_deformity")
         outer.addWidget(self._deformity)
         points.changed.connect(self.refresh)
+        stage.theme_changed.connect(self.refresh)  # the cells of the tables bear colours of their own
 
     def _build_sides(self, outer: QVBoxLayout) -> None:
         row, legs = QHBoxLayout(), QButtonGroup(self)
