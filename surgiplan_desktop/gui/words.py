@@ -7,22 +7,19 @@ from datetime import datetime
 from typing import Final
 
 from surgiplan_desktop.gui.bridge import Bridge
+from surgiplan_desktop.planning.measure_table import SIGN_WORDS
 from surgiplan_desktop.planning.records import Measure, Measures
 
 _UNITS: Final = {"deg": "°", "mm": " mm", "%": " %", "": ""}
-#: Measures whose sign has a word: (word below zero, word above zero), value shown without sign.
-_SIGNED: Final = {
-    "hka_deviation": ("varus", "valgus"),
-    "ahka": ("varus", "valgus"),
-    "mad": ("lateral", "medial"),
-    "femoral_torsion": ("retroversion", "anteversion"),
-    "tibial_torsion": ("internal", "external"),
-    "slope_medial": ("anterior", "posterior"),
-    "slope_lateral": ("anterior", "posterior"),
-    "jlca": ("opens_medially", "opens_laterally"),
-    "knee_flexion": ("extended_over", "flexed"),
-    "knee_rotation": ("external", "internal"),
+#: Words of the table of measures that the window says shorter.
+_SHORTER: Final = {
+    "posterior_down": "posterior",
+    "anterior_down": "anterior",
+    "flexion": "flexed",
+    "hyperextension": "extended_over",
 }
+#: Measures whose sign has a word: (word below zero, word above zero), value shown without sign.
+_SIGNED: Final = {name: (_SHORTER.get(below, below), _SHORTER.get(above, above)) for name, (above, below) in SIGN_WORDS.items()}
 
 
 def value_words(bridge: Bridge, measure: str, value: float | str | None, unit: str) -> str:
@@ -34,7 +31,7 @@ def value_words(bridge: Bridge, measure: str, value: float | str | None, unit: s
     word = bridge.word
     digits = 0 if unit == "%" else 1
     shown = round(value, digits) + 0.0
-    if measure == "hka":
+    if measure in ("hka", "hka_surrogate"):
         lean = "varus" if shown < 180.0 else "valgus" if shown > 180.0 else "straight"
         return f"{shown:.{digits}f}° {word(lean)}"
     if measure == "wbl":

@@ -77,6 +77,8 @@ def test_a_table_is_as_high_as_its_rows(qtbot: QtBot) -> None:
     [
         ("hka_deviation", -5.24, "deg", "5.2° varus"),
         ("hka_deviation", 1.0, "deg", "1.0° valgus"),
+        ("femoral_torsion_murphy", -2.0, "deg", "2.0° retroversion"),
+        ("tt_tg", 9.5, "mm", "9.5 mm lateral"),
         ("hka", 174.8, "deg", "174.8° varus"),
         ("mad", 27.0, "mm", "27.0 mm medial"),
         ("mad", -3.0, "mm", "3.0 mm lateral"),
