@@ -51,6 +51,8 @@ _TEMPERATURE: Final = 0.12
 _ROUNDS: Final = ((1.0, 8, 6), (0.5, 4, 3), (0.35, 2, 2))
 #: Layers show the same when they differ by less than this share of what the values of one differ among themselves.
 _SAME_IMAGE: Final = 0.6
+#: How far beyond the search the depth is kept exact, mm.
+_BAND_MM: Final = 1.6
 #: A valley is darker than the peak beyond it by this, HU.
 _VALLEY_HU: Final = 60.0
 
@@ -308,7 +310,7 @@ def _moved(
     depth: FloatImage, points: FloatArray, shift: FloatArray, before: FloatArray, spacing_mm: FloatArray, search_mm: float
 ) -> tuple[FloatImage, FloatImage]:
     """Add the shift of the nearest points of the outline to the depth; tell how far outside of the edge the valley lies."""
-    band = np.abs(depth) < search_mm + 3.0
+    band = np.abs(depth) < search_mm + _BAND_MM
     places = np.argwhere(band) * spacing_mm
     nearest = np.asarray(cKDTree(points).query(places, k=3)[1])
     distance = np.linalg.norm(points[nearest] - places[:, None, :], axis=2)

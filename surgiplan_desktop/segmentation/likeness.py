@@ -53,6 +53,10 @@ _VESSEL_MM2: Final = 220.0
 #: A growth plate is at most so thick along the limb, mm, and so much darker than the bone on both sides, HU.
 _PLATE_MM: Final = 9.0
 _PLATE_HU: Final = 110.0
+#: A dark sheet that the network left out of the bone is a plate only when it is so thin, mm; else it is a joint.
+_THIN_MM: Final = 3.7
+#: Nothing in a growth plate is darker, HU: fatty marrow, air or a slice out of place is none.
+_CARTILAGE_HU: Final = -60.0
 #: Fewer voxels of bone than this are none.
 _LEAST_BONE_MM3: Final = 3000.0
 
@@ -114,7 +118,7 @@ def _oddities(hu: Values, best: Bytes, chance: Bytes | None, entropy: Bytes | No
     volume = step**3
     result["metal"] = float(np.count_nonzero((hu > _METAL_HU) & (away < _NEAR_MM))) * volume
     result["gas"] = float(np.count_nonzero(near & (hu < _AIR_HU))) * volume
-    result["contrast"] = _vessels(hu, near & (away > _EDGE_MM), step) * volume
+    result["contrast"] = _vessels(hu, near, bone, step) * volume
     if entropy is not None and chance is not None:
         result["unsure"] = _unsure(entropy, chance, legs, away)
     return result
@@ -172,7 +176,7 @@ def _dark_sheet(hu: Values, mine: BoolArray, step: float) -> float:
     steady = ndimage.gaussian_filter(np.clip(hu[box], -100.0, 1000.0), (0.3, 0.8, 0.8))
     hat = ndimage.grey_closing(steady, size=(length, 1, 1), mode="nearest") - steady
     ends = np.asarray(ndimage.binary_erosion(np.pad(label, pad), np.ones((3, 1, 1), dtype=np.bool_), iterations=length // 2))
-    dark = (hat > _PLATE_HU) & ends[length:-length]
+    dark = (hat > _PLATE_HU) & (steady > _CARTILAGE_HU) & ends[length:-length]
     # a sheet: each column is dark only briefly, neighbours at about the same height
     pieces, count = ndimage.label(dark, np.ones((3, 3, 3)))
     if not count:
@@ -182,21 +186,29 @@ def _dark_sheet(hu: Values, mine: BoolArray, step: float) -> float:
         piece = pieces[where] == number
         if piece.sum() * step * step < _LIMITS["growth_plate"] * 0.5:
             continue
-        areas.append(float(np.count_nonzero(ndimage.binary_opening(piece.any(axis=0), iterations=2))) * step * step)
+        sheet = piece.any(axis=0)
+        thick = piece.sum() * step / sheet.sum()
+        if thick > _THIN_MM and mine[box][where][piece].mean() < 0.5:
+            continue  # a joint whose two bones got one name
+        areas.append(float(np.count_nonzero(ndimage.binary_opening(sheet, iterations=2))) * step * step)
     return max(areas, default=0.0)
 
 
-def _vessels(hu: Values, where: BoolArray, step: float) -> float:
-    """Voxels of long thin bright things in flesh: vessels with contrast medium."""
+def _vessels(hu: Values, near: BoolArray, bone: BoolArray, step: float) -> float:
+    """Voxels of long thin bright things that touch no bone: vessels with contrast medium."""
     steady = ndimage.gaussian_filter(hu, 0.6)
-    pieces, count = ndimage.label((steady > _VESSEL_HU[0]) & (steady < _VESSEL_HU[1]) & where, np.ones((3, 3, 3)))
+    pieces, count = ndimage.label((steady > _VESSEL_HU[0]) & near, np.ones((3, 3, 3)))
     if not count:
         return 0.0
-    sizes = np.bincount(pieces.ravel())
+    sizes = np.bincount(pieces.ravel(), minlength=count + 1)
+    dense = np.bincount(pieces.ravel(), steady.ravel() > _VESSEL_HU[1], minlength=count + 1)
+    touching = np.zeros(count + 1, dtype=np.bool_)
+    touching[pieces[bone]] = True
     total = 0.0
     for number, box in enumerate(ndimage.find_objects(pieces), start=1):
         longest = max(part.stop - part.start for part in box) * step
-        if longest >= _VESSEL_MM and sizes[number] * step**3 / longest <= _VESSEL_MM2:
+        thin = sizes[number] * step**3 / longest <= _VESSEL_MM2
+        if not touching[number] and thin and longest >= _VESSEL_MM and dense[number] < 0.2 * sizes[number]:
             total += float(sizes[number])
     return total
 
