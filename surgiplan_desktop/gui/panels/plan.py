@@ -157,7 +157,9 @@ class PlanPanel(Panel):
         wedge = wedge if isinstance(wedge, WedgeDetail) else None
         current = step is not None and self.bridge.ready(wedge_key(step.id)) and self.bridge.ready(pieces_key(step.id))
         self._intro.setVisible(step is None)
-        self._deformity.refresh()
+        if step is None:  # asked before any plan; afterwards the plan needs the room
+            self._deformity.refresh()
+        self._deformity.setVisible(step is None and self._deformity.shows)
         self._show_target(step, plan)
         conflict = side_conflict(self.bridge) is not None  # the card at the top says which and what to do
         own = () if step is None else (osteotomy_key(step.id), wedge_key(step.id), pieces_key(step.id))

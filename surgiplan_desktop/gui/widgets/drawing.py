@@ -21,7 +21,7 @@ _ROLES: Final = {
     "band": "surface/2",
     "strong": "warn",
     "mild": "text/disabled",
-    "lying": "bone/femur",
+    "lying": "accent",
 }
 
 
@@ -42,6 +42,11 @@ class DrawingView(QWidget):
         self._make = make
         self._lay_out()
         self.setVisible(self._drawing is not None)
+
+    @property
+    def shows(self) -> bool:
+        """Whether there is a drawing."""
+        return self._drawing is not None
 
     def _lay_out(self) -> None:
         self._drawing = self._make(float(max(self.width(), 200)))
