@@ -81,7 +81,7 @@ def mended_guides(
         table[1:][table[1:] == 0] = short[0]
     result = []
     for guide, item, codes, table in zip(guides, seen, pieces, tables, strict=True):
-        result.append(Guide(carried_over(table[codes], item.grid, guide.grid), guide.grid))
+        result.append(Guide(carried_over(table[codes], item.grid, guide.grid), guide.grid, mended=True))
     progress.step(1.0, 1.0, "naming_bones")
     return result
 

@@ -196,13 +196,13 @@ def grown(labels: IntArray, room: BoolArray, steps: int) -> IntArray:
     return result
 
 
-def solid_inside(bone: BoolArray, foreign: BoolArray, spacing_mm: FloatArray) -> BoolArray:
+def solid_inside(bone: BoolArray, foreign: BoolArray, spacing_mm: FloatArray, closing_mm: float = CLOSING_MM) -> BoolArray:
     """Return one bone without hollows and tunnels, now that its neighbours are known.
 
     What lies deeper than ``SKIN_MM`` under the closed hull of the bone belongs to it; the skin itself is left as it is, so that
     grooves and notches of the surface stay.
     """
-    margin = [int(np.ceil(CLOSING_MM / step)) + 1 for step in spacing_mm]
+    margin = [int(np.ceil(closing_mm / step)) + 1 for step in spacing_mm]
     padded = np.pad(bone, [(size, size) for size in margin])
     # an end that the edge of the scan cuts must not be taken for an outside
     for axis in range(3):
@@ -210,8 +210,8 @@ def solid_inside(bone: BoolArray, foreign: BoolArray, spacing_mm: FloatArray) ->
             layer = [slice(None)] * 3
             layer[axis] = end
             padded[tuple(layer)] = padded.take([inner], axis)
-    near = ndimage.distance_transform_edt(~padded, sampling=spacing_mm) <= CLOSING_MM
-    closed = ndimage.distance_transform_edt(np.pad(near, 1, mode="edge"), sampling=spacing_mm)[1:-1, 1:-1, 1:-1] > CLOSING_MM
+    near = ndimage.distance_transform_edt(~padded, sampling=spacing_mm) <= closing_mm
+    closed = ndimage.distance_transform_edt(np.pad(near, 1, mode="edge"), sampling=spacing_mm)[1:-1, 1:-1, 1:-1] > closing_mm
     hull = ndimage.binary_fill_holes(closed | padded)
     deep = ndimage.distance_transform_edt(np.pad(hull, 1, mode="edge"), sampling=spacing_mm)[1:-1, 1:-1, 1:-1] > SKIN_MM
     inner_box = tuple(slice(size, -size) for size in margin)

@@ -32,6 +32,8 @@ _ROUNDS: Final = 3
 _TWINS_FROM_MM3: Final = 20000.0
 #: A hip bone reaches beyond the middle between the legs by less than this share of its volume.
 _LEAST_SHARE: Final = 0.1
+#: What was not drawn inside a bone is told from this volume on, ml.
+_FILLED_ML: Final = 3.0
 #: Bone under another name than its piece is told from this volume on, ml.
 _RENAMED_ML: Final = 3.0
 
@@ -110,14 +112,22 @@ def bones_of_answers(
             for piece in chain.pieces:
                 owners[piece.block][piece.number] = label_code(bone)
     maps = []
+    filled: dict[int, float] = {}
     for number, (volume, block, owner) in enumerate(zip(volumes, blocks, owners, strict=True)):
         part = PartOfProgress(progress, 0.35 + 0.6 * number / len(blocks), 0.35 + 0.6 * (number + 1) / len(blocks))
-        maps.append(label_map(volume, block.said, block.codes, owner, by_hounsfield=by_hounsfield, progress=part))
+        labels, inside = label_map(volume, block.said, block.codes, owner, by_hounsfield=by_hounsfield, progress=part)
+        maps.append(labels)
+        for code, volume_mm3 in inside.items():
+            filled[code] = filled.get(code, 0.0) + volume_mm3 / 1000.0
     boxes = [ndimage.find_objects(item.array) for item in maps]
     found_chains.sort(key=lambda item: label_code(item[0]))
     result = []
     for bone, chain in found_chains:
         item = found_bone(bone, chain, maps)
+        inside_ml = filled.get(item.label, 0.0)
+        if inside_ml >= _FILLED_ML:
+            told = (("bone", f"{bone.side} {bone.bone}"), ("ml", round(inside_ml, 1)))
+            of_bone[bone].append(Finding("bone_filled", "warn", told))
         every = (*item.findings, *of_bone[bone], *piece_findings(bone, maps, boxes))
         result.append(FoundBone(item.id, item.label, item.volume_mm3, item.touches_edge, every))
     progress.step(1.0, 1.0, "labelling_bones")
@@ -235,9 +245,18 @@ def _bridge(blocks: Sequence[_Pieces], bone: BoneId, chain: Chain) -> list[Findi
     ordered: list[Piece] = sorted(chain.pieces, key=lambda piece: -float(piece.z_mm[-1]))
     notes = []
     for upper, lower in pairwise(ordered):
-        if upper.block == lower.block:
+        if upper.block == lower.block and not _meet(blocks[upper.block].codes, upper.number, lower.number):
             block = blocks[upper.block]
             whole = bridge_gap(block.said, block.codes, upper.number, lower.number)
             told = (("bone", f"{bone.side} {bone.bone}"), ("z_mm", round(float(upper.z_mm[0]))))
             notes.append(Finding("shaft_bridged" if whole else "shaft_interrupted", "warn", told))
     return notes
+
+
+def _meet(codes: IntArray, one: int, two: int) -> bool:
+    """Tell whether two pieces touch."""
+    boxes = ndimage.find_objects(codes)
+    low = [max(0, min(boxes[number - 1][axis].start for number in (one, two)) - 1) for axis in range(3)]
+    high = [max(boxes[number - 1][axis].stop for number in (one, two)) + 1 for axis in range(3)]
+    here = codes[tuple(slice(first, last) for first, last in zip(low, high, strict=True))]
+    return bool((ndimage.binary_dilation(here == one, np.ones((3, 3, 3))) & (here == two)).any())

@@ -16,8 +16,9 @@ from scipy import ndimage
 from surgiplan_desktop.base.arrays import BoolArray, FloatArray, IntArray, frozen
 from surgiplan_desktop.base.progress import SILENT, Progress
 from surgiplan_desktop.geometry.edge import half_way_values
+from surgiplan_desktop.model.anatomy import BoneName, bone_of_label
 from surgiplan_desktop.model.images import LabelMap, Volume
-from surgiplan_desktop.segmentation.label_ops import LOW_HU, closed_pores, grown, largest, smoothed, solid_inside
+from surgiplan_desktop.segmentation.label_ops import CLOSING_MM, LOW_HU, closed_pores, grown, largest, smoothed, solid_inside
 from surgiplan_desktop.segmentation.leg_networks import BlockAnswer
 from surgiplan_desktop.segmentation.network_grid import Box, Float32Image, box_on_block, field_on_block
 from surgiplan_desktop.segmentation.tile_grid import Index3
@@ -28,6 +29,9 @@ _INWARD_MM: Final = 1.6
 #: A chance below this is no bone, 0..255.
 _LEAST_CHANCE: Final = 13
 _MARGIN: Final = 3
+#: How wide a mouth (half of it, mm) is closed before what one bone encloses is filled: the widest of 4, 8, 12 that adds at
+#: most 0.2 % to the true bones of procedural legs.
+_CLOSING_MM: Final = {BoneName.FEMUR: 8.0, BoneName.TIBIA: 12.0, BoneName.PATELLA: 12.0, BoneName.FIBULA: 12.0}
 #: A lost stretch of shaft is taken up where this share of its section is dense.
 _DENSE_SHARE: Final = 0.25
 
@@ -40,8 +44,8 @@ def label_map(
     *,
     by_hounsfield: bool = True,
     progress: Progress = SILENT,
-) -> LabelMap:
-    """Label one block.
+) -> tuple[LabelMap, dict[int, float]]:
+    """Label one block, and tell by code how much of a bone was not drawn but lies inside it, mm3.
 
     Parameters
     ----------
@@ -59,6 +63,7 @@ def label_map(
     labels = np.zeros(volume.shape, dtype=np.uint16)
     boxes = ndimage.find_objects(pieces)
     codes = sorted(set(owners.values()))
+    inside: dict[int, float] = {}
     for number, code in enumerate(codes):
         progress.step(number, len(codes), "labelling_bones")
         mine = [piece for piece, other in owners.items() if other == code and boxes[piece - 1] is not None]
@@ -67,12 +72,14 @@ def label_map(
         low = [min(boxes[piece - 1][axis].start for piece in mine) - _MARGIN for axis in range(3)]
         high = [max(boxes[piece - 1][axis].stop for piece in mine) + _MARGIN for axis in range(3)]
         first, last = _clipped(low, pieces.shape), _clipped(high, pieces.shape)
-        own, foreign, box = _interpolated(said, pieces, mine, first, last)
+        bone_id = bone_of_label(code)
+        closing = _CLOSING_MM.get(bone_id.bone, CLOSING_MM) if bone_id is not None else CLOSING_MM
+        own, foreign, box, inside[code] = _interpolated(said, pieces, mine, first, last, closing)
         if not own.any():
             continue
         bone = _on_edge(volume, own, foreign, box) if by_hounsfield else largest(ndimage.binary_fill_holes(own))
         labels[box][bone & (labels[box] == 0)] = code
-    return LabelMap(frozen(labels), volume.affine)
+    return LabelMap(frozen(labels), volume.affine), inside
 
 
 def _clipped(place: Sequence[int], shape: tuple[int, ...]) -> Index3:
@@ -81,22 +88,26 @@ def _clipped(place: Sequence[int], shape: tuple[int, ...]) -> Index3:
 
 
 def _interpolated(
-    said: BlockAnswer, pieces: IntArray, mine: Sequence[int], first: Index3, last: Index3
-) -> tuple[BoolArray, BoolArray, Box]:
-    """Voxels of the scan that are likelier this bone than not, those that are another, and the box that they lie in."""
+    said: BlockAnswer, pieces: IntArray, mine: Sequence[int], first: Index3, last: Index3, closing_mm: float
+) -> tuple[BoolArray, BoolArray, Box, float]:
+    """Voxels of the scan that are likelier this bone than not, those that are another, their box, and what was filled (mm3)."""
     part = tuple(slice(low, high) for low, high in zip(first, last, strict=True))
     chance = said.answer.chance[part]
     here = grown(pieces[part], chance >= _LEAST_CHANCE, 2)
     is_mine = np.isin(here, mine)
     share = chance.astype(np.float32) / np.float32(255.0)
     # what lies inside a bone belongs to it, though the network took its fat for fat
-    whole = solid_inside(np.isin(pieces[part], mine), (pieces[part] > 0) & ~np.isin(pieces[part], mine), said.grid.spacing_mm)
+    drawn = np.isin(pieces[part], mine)
+    whole = solid_inside(drawn, (pieces[part] > 0) & ~drawn, said.grid.spacing_mm, closing_mm)
+    filled_mm3 = float(np.count_nonzero(whole & ~drawn)) * float(np.prod(said.grid.spacing_mm))
     is_mine |= whole
     share[whole] = np.maximum(share[whole], np.float32(0.6))
     box = box_on_block(first, last, said.grid)
     own = field_on_block(np.where(is_mine, share, np.float32(0.0)), first, said.grid, box)
     other = field_on_block(np.where(~is_mine & (here > 0), share, np.float32(0.0)), first, said.grid, box)
-    return (own >= 0.5) | ((own > other) & (own + other >= 0.5)), (other >= 0.5) | ((other > own) & (own + other >= 0.5)), box
+    bone = (own >= 0.5) | ((own > other) & (own + other >= 0.5))
+    foreign = (other >= 0.5) | ((other > own) & (own + other >= 0.5))
+    return bone, foreign, box, filled_mm3
 
 
 def _on_edge(volume: Volume, own: BoolArray, foreign: BoolArray, box: Box) -> BoolArray:
