@@ -53,6 +53,9 @@ _ROUNDS: Final = ((1.0, 8, 6), (0.5, 4, 3), (0.35, 2, 2))
 _SAME_IMAGE: Final = 0.6
 #: How far beyond the search the depth is kept exact, mm.
 _BAND_MM: Final = 1.6
+#: Mouths of cavities up to twice so wide are closed, mm; labels without cavities worth the name are left as they are, mm3.
+_MOUTH_MM: Final = 3.0
+_LEAST_CAVITY_MM3: Final = 100.0
 #: A valley is darker than the peak beyond it by this, HU.
 _VALLEY_HU: Final = 60.0
 
@@ -119,6 +122,28 @@ def settled(hu: FloatImage, own: BoolArray, foreign: BoolArray, spacing_mm: Floa
     gap = _thickened(np.minimum(valley, 4.0).astype(np.float32), stride, hu.shape)
     shut = (full < 0.0) & (foreign | (-full > gap))
     return Outline(full, shut)
+
+
+def without_cavities(own: BoolArray, foreign: BoolArray, spacing_mm: FloatArray) -> BoolArray:
+    """Fill what a label encloses in slices of at least two of the three directions, (k, j, i): marrow is no surface.
+
+    A cavity with a mouth is enclosed in most slices of two directions; a true opening, such as that of the hip bone, only in one.
+    What is left of a mouth is closed.
+    """
+    enclosed = np.zeros(own.shape, dtype=np.uint8)
+    for axis in range(3):
+        votes = np.moveaxis(enclosed, axis, 0)
+        for number, layer in enumerate(np.moveaxis(own, axis, 0)):
+            if layer.any():
+                votes[number] += np.asarray(ndimage.binary_fill_holes(layer), dtype=np.uint8)
+    filled: BoolArray = own | ((enclosed >= 2) & ~foreign)
+    if np.count_nonzero(filled) - np.count_nonzero(own) < _LEAST_CAVITY_MM3 / float(np.prod(spacing_mm)):
+        return filled
+    pad = int(np.ceil(_MOUTH_MM / float(np.min(spacing_mm)))) + 1
+    near = np.asarray(ndimage.distance_transform_edt(~np.pad(filled, pad), sampling=spacing_mm)) <= _MOUTH_MM
+    inner = np.asarray(ndimage.distance_transform_edt(near, sampling=spacing_mm))[pad:-pad, pad:-pad, pad:-pad] > _MOUTH_MM
+    result: BoolArray = filled | (inner & ~foreign)
+    return result
 
 
 def carried_to_edges(

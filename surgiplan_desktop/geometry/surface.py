@@ -17,7 +17,7 @@ from surgiplan_desktop.base.spaces import Affine, Plane
 from surgiplan_desktop.geometry.convert import polydata_to_arrays
 from surgiplan_desktop.geometry.distance import closest_points
 from surgiplan_desktop.geometry.edge import FloatImage, edge_field
-from surgiplan_desktop.geometry.outline import carried_to_edges, settled
+from surgiplan_desktop.geometry.outline import carried_to_edges, settled, without_cavities
 from surgiplan_desktop.geometry.simplify import simplified, smoothed
 from surgiplan_desktop.geometry.slices import bridged, displaced_slices
 from surgiplan_desktop.geometry.solid import canonical, components, split, volume
@@ -92,6 +92,7 @@ def surface_part(block: int, labels: LabelMap, image: Volume, code: int, doubt_m
     own, foreign, hu, affine, edges = _cropped(labels, image, code, doubt_mm)
     label = own
     if doubt_mm > 0.0:
+        own = without_cavities(own, foreign, affine.spacing)
         own = carried_to_edges(hu, own, foreign, edges, affine.spacing, doubt_mm)
         outline = settled(hu, own, foreign, affine.spacing, doubt_mm)
         own, foreign = outline.depth_mm > 0.0, outline.shut

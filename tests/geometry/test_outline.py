@@ -79,3 +79,16 @@ def test_a_tip_inside_the_scan_is_not_carried_to_its_edge() -> None:
     (part,) = parts_of(2 * (share(ball(centre, radius), size, ONE) > 0.5), image, 2)
     assert part.caps == ()
     assert np.abs(np.linalg.norm(part.mesh.vertices - centre, axis=1) - radius).max() < 0.5
+
+
+def test_a_cavity_that_a_network_left_in_fatty_marrow_is_no_surface() -> None:
+    size, centre, radius = (50.0, 50.0, 50.0), (25.0, 25.0, 25.0), 17.0
+    hu = SOFT_HU + shell(centre, radius, 2.5, size)
+    fat = share(ball((25.0, 25.0, 24.0), 8.0), size, ONE)
+    image = scan(hu - (hu + 70.0) * fat, 20.0)
+    mouth = share(tube((25.0, 25.0), 2.5, low=24.0), size, ONE) > 0.5
+    label = (share(ball(centre, radius), size, ONE) > 0.5) & (fat < 0.5) & ~mouth
+    (part,) = parts_of(2 * label, image, 2)
+    error = np.linalg.norm(part.mesh.vertices - centre, axis=1) - radius
+    assert np.abs(error).max() < 0.8
+    assert abs(error.mean()) < 0.1
