@@ -259,4 +259,4 @@ def _meet(codes: IntArray, one: int, two: int) -> bool:
     low = [max(0, min(boxes[number - 1][axis].start for number in (one, two)) - 1) for axis in range(3)]
     high = [max(boxes[number - 1][axis].stop for number in (one, two)) + 1 for axis in range(3)]
     here = codes[tuple(slice(first, last) for first, last in zip(low, high, strict=True))]
-    return bool((ndimage.binary_dilation(here == one, np.ones((3, 3, 3))) & (here == two)).any())
+    return bool((ndimage.binary_dilation(here == one, np.ones((3, 3, 3), dtype=np.bool_)) & (here == two)).any())

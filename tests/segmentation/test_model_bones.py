@@ -113,7 +113,7 @@ def test_bones_that_the_network_let_grow_together_are_parted() -> None:
     one_name[one_name == CHANNEL[F]] = CHANNEL[T]
     result = found(leg.volume, one_name)
     assert names(result) == ALL
-    assert told(result) == ["joint_fused"]
+    assert {"joint_fused"} <= set(told(result)) <= {"joint_fused", "bone_filled"}
     all_right(result, leg, least=0.95)
 
 
@@ -244,7 +244,7 @@ def test_a_shank_called_a_thigh_is_known_by_its_shape_though_it_touches_the_thig
     classes[classes == CHANNEL[B]] = CHANNEL[BoneName.HIP]
     result = found(leg.volume, classes)
     assert names(result) == ALL
-    assert set(told(result)) == {"names_disagree", "joint_fused"} or set(told(result)) == {"names_disagree"}
+    assert {"names_disagree"} <= set(told(result)) <= {"names_disagree", "joint_fused", "bone_filled"}
     all_right(result, leg, least=0.95)
 
 
@@ -276,3 +276,18 @@ def test_without_a_fibula_the_order_along_the_limb_names_thigh_and_shank(said_of
     side = result.bones[0].id.side
     for name, truth in leg.bones.items():
         assert dice(result, side, name, truth) > 0.97, name
+
+
+def test_a_hollow_that_the_network_left_open_is_filled_and_told() -> None:
+    """Fatty marrow below a plateau taken for fat, with a hole through the thin cortex behind it."""
+    leg = toy_leg()
+    z, y, x = grid()
+    classes = classes_of(leg.bones)
+    hollow = np.broadcast_to(
+        (np.abs(z - 164.0) < 9.0) & (np.abs(x) < 24.0) & (y > -16.0) & ((y < 14.0) | (np.abs(x) < 7.0)), classes.shape
+    )
+    classes[(classes == CHANNEL[T]) & hollow] = 0
+    result = found(leg.volume, classes)
+    assert names(result) == ALL
+    assert "bone_filled" in told(result)
+    assert dice(result, Side.RIGHT, T, leg.bones[T]) > 0.97
