@@ -1,7 +1,7 @@
 """Which way of finding the bones is proposed for a case, and why: said before anything runs, and the user may choose otherwise.
 
 The rule is short enough to be read out: a model that is there, whole, made for CT, knows the bones of the leg and fits into the
-memory is proposed; else the path by threshold and anatomy. What speaks for the model in this scan (noise, thick slices) is named.
+memory is proposed from the slice thickness on at which it was measured to be better; else the path by threshold and anatomy.
 """
 
 from __future__ import annotations
@@ -20,7 +20,6 @@ from surgiplan_desktop.base.spaces import Affine
 from surgiplan_desktop.model.anatomy import BoneName
 from surgiplan_desktop.model.case import Case
 from surgiplan_desktop.model.images import Volume
-from surgiplan_desktop.model.study import VolumeBlock
 from surgiplan_desktop.planning.limits import default_limits
 from surgiplan_desktop.segmentation.leg_model import ModelNeeds, model_needs
 from surgiplan_desktop.segmentation.leg_networks import pack_bones
@@ -86,22 +85,19 @@ def _knows_legs(pack: ModelPack) -> bool:
 
 
 def _for_scan(pack: ModelPack, needs: ModelNeeds, case: Case) -> Proposal:
-    """Propose the model, and name what speaks for it in this scan."""
-    limits = default_limits()
-    told: tuple[tuple[str, Parameter], ...] = (("model", pack.name), ("memory_mib", needs.peak_bytes // _MIB))
+    """Propose the way that is better on scans with such slices, as measured (docs/accuracy.md)."""
+    from_mm = default_limits()["segmentation.model_from_slice_mm"]
     blocks = () if case.study is None else case.study.blocks
-    noise = max((value for block in blocks if (value := _noise_hu(block)) is not None), default=0.0)
     thickest = max((float(np.linalg.norm(np.array(block.affine)[:3, 0])) for block in blocks), default=0.0)
-    if noise >= limits["segmentation.noise_hu"]:
-        return Proposal(pack.name, "ui.propose_model_noise", (*told, ("noise_hu", round(noise))))
-    if thickest >= limits["segmentation.slice_mm"]:
-        return Proposal(pack.name, "ui.propose_model_slices", (*told, ("slice_mm", round(thickest, 2))))
+    told: tuple[tuple[str, Parameter], ...] = (
+        ("model", pack.name),
+        ("memory_mib", needs.peak_bytes // _MIB),
+        ("slice_mm", round(thickest, 2)),
+        ("from_mm", from_mm),
+    )
+    if thickest < from_mm:
+        return Proposal("", "ui.propose_thin_slices", told)
     return Proposal(pack.name, "ui.propose_model", told)
-
-
-def _noise_hu(block: VolumeBlock) -> float | None:
-    """Standard deviation inside muscle as measured at import, HU."""
-    return None if block.evidence is None else dict(block.evidence.values).get("noise_hu")
 
 
 def stated(session: Session, model: str, texts: Texts) -> str:
