@@ -7,11 +7,13 @@ painted anew with it. Where shape names nothing, what the coarse network said st
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import ndimage
 
 from surgiplan_desktop.base.arrays import IntArray
 from surgiplan_desktop.base.errors import InputDataError
@@ -24,6 +26,12 @@ from surgiplan_desktop.segmentation.model_names import names_by_both
 from surgiplan_desktop.segmentation.named_pieces import Votes, together
 from surgiplan_desktop.segmentation.network_grid import NetworkGrid, carried_over, network_grid, seen_by_network
 from surgiplan_desktop.segmentation.pieces import Chain
+
+#: Share of a piece's voxels that the coarse network must call by one name, and how near a bone of that name must be.
+_SURE_SHARE: Final = 0.6
+_TOUCH_VOXELS: Final = 3
+#: How far from named bone a voxel that only the coarse network calls bone may lie to be part of it.
+_HOLLOW_MM: Final = 15.0
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -68,22 +76,64 @@ def mended_guides(
     channel_of = {name: channel for channel, name in sorted(bones.names.items(), reverse=True)}
     other = bones.others[0] if bones.others else 0
     tables = [np.zeros(int(codes.max()) + 1, dtype=np.uint8) for codes in pieces]
-    for chain in names.others:
-        for piece in chain.pieces:
-            tables[piece.block][piece.number] = other
     for leg in names.legs:
         for name, chain in leg.bones.items():
             for piece in chain.pieces:
                 tables[piece.block][piece.number] = channel_of.get(name, 0)
+    for chain in names.others:
+        _name_rest(chain, pieces, tables, _votes(chain, pieces, said, bones), channel_of, other)
     # what is left is a sliver of a bone at the edge of the scan: too short to be kept, and no part of its neighbour
     short = [channel_of[name] for leg in names.legs for name in leg.too_short if name in channel_of]
     for table in tables if short and other else ():
         table[1:][table[1:] == 0] = short[0]
     result = []
     for guide, item, codes, table in zip(guides, seen, pieces, tables, strict=True):
-        result.append(Guide(carried_over(table[codes], item.grid, guide.grid), guide.grid, mended=True))
+        names_here = _hollows_named(carried_over(table[codes], item.grid, guide.grid), guide, bones)
+        result.append(Guide(names_here, guide.grid, mended=True))
     progress.step(1.0, 1.0, "naming_bones")
     return result
+
+
+def _hollows_named(named: NDArray[np.uint8], guide: Guide, bones: PackBones) -> NDArray[np.uint8]:
+    """Name the marrow and spongy bone that Hounsfield values left open, where the coarse network saw bone: as what is nearest."""
+    hollow = (named == 0) & np.isin(guide.classes, bones.channels)
+    if not hollow.any() or not named.any():
+        return named
+    away, nearest = ndimage.distance_transform_edt(named == 0, sampling=guide.grid.spacing_mm, return_indices=True)
+    hollow &= away <= _HOLLOW_MM
+    result = named.copy()
+    result[hollow] = named[tuple(row[hollow] for row in nearest)]
+    return result
+
+
+def _name_rest(
+    chain: Chain,
+    pieces: Sequence[IntArray],
+    tables: Sequence[NDArray[np.uint8]],
+    votes: Votes,
+    channel_of: Mapping[BoneName, int],
+    other: int,
+) -> None:
+    """Name a piece that shape gave to no bone: by the coarse network where it touches a bone of that name, as a wing of the
+    hip bone or the head of a fibula does that were parted from their bone; else a bone that is none of the leg's.
+    """
+    name = max(votes, key=lambda item: (votes[item], str(item)))
+    channel = other if name is None or votes[name] < _SURE_SHARE else channel_of.get(name, other)
+    for piece in chain.pieces:
+        codes, table = pieces[piece.block], tables[piece.block]
+        table[piece.number] = channel if channel != other and _touches(codes, piece.number, table == channel) else other
+
+
+def _touches(codes: IntArray, number: int, named: NDArray[np.bool_]) -> bool:
+    """Tell whether a piece lies within a few voxels of pieces that have a name."""
+    box = ndimage.find_objects((codes == number).astype(np.uint8))[0]
+    wider = tuple(
+        slice(max(0, part.start - _TOUCH_VOXELS), min(size, part.stop + _TOUCH_VOXELS))
+        for part, size in zip(box, codes.shape, strict=True)
+    )
+    here = codes[wider]
+    around = ndimage.binary_dilation(here == number, iterations=_TOUCH_VOXELS)
+    return bool((around & named[here]).any())
 
 
 def _votes(chain: Chain, pieces: Sequence[IntArray], said: Sequence[NDArray[np.uint8]], bones: PackBones) -> Votes:

@@ -39,8 +39,20 @@ def legs(data_folder: Callable[[str], Path]) -> tuple[Volume, ModelLabelling]:
     return volume, find_bones_with_model([volume], pack, device="cpu", uncertainty=False)
 
 
-@pytest.mark.parametrize("side", list(Side))
-@pytest.mark.parametrize("name", [BoneName.TIBIA, BoneName.FIBULA])
+#: Known to fail with leg-ct 1.0.0 (docs/accuracy.md): the right fibula's head is called tibia, 0.6 % of the left tibia fibula.
+#: Strict: a pack or a rule that mends it must take the mark away.
+FALLS_SHORT = pytest.mark.xfail(reason="leg-ct 1.0.0 calls bone beside the tibiofibular joint by the other's name", strict=True)
+
+
+@pytest.mark.parametrize(
+    ("name", "side"),
+    [
+        (BoneName.TIBIA, Side.RIGHT),
+        pytest.param(BoneName.TIBIA, Side.LEFT, marks=FALLS_SHORT),
+        pytest.param(BoneName.FIBULA, Side.RIGHT, marks=FALLS_SHORT),
+        (BoneName.FIBULA, Side.LEFT),
+    ],
+)
 def test_the_name_is_right_from_end_to_end(
     legs: tuple[Volume, ModelLabelling],
     data_folder: Callable[[str], Path],
