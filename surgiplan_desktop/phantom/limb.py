@@ -14,6 +14,7 @@ from typing import Final
 import numpy as np
 
 from surgiplan_desktop.base.arrays import AnyArray, FloatArray
+from surgiplan_desktop.base.errors import UsageError
 from surgiplan_desktop.base.progress import SILENT, Progress
 from surgiplan_desktop.base.spaces import Affine, rotation_about
 from surgiplan_desktop.base.units import VERTEX_ROUNDING_MM
@@ -23,7 +24,7 @@ from surgiplan_desktop.phantom.cortex import cortex_mm
 from surgiplan_desktop.phantom.disturb import disturbed_bones
 from surgiplan_desktop.phantom.fields import Field
 from surgiplan_desktop.phantom.meshing import mesh_of
-from surgiplan_desktop.phantom.parameters import LegParameters
+from surgiplan_desktop.phantom.parameters import RANGES, LegParameters
 from surgiplan_desktop.phantom.pose import Placed
 from surgiplan_desktop.phantom.skeleton import Skeleton, build_skeleton
 from surgiplan_desktop.phantom.tibia import fit_plane
@@ -146,6 +147,11 @@ def build_leg(parameters: LegParameters, *, step_mm: float = 0.8, progress: Prog
         The leg.
     step_mm
         Edge of the meshing lattice; vertices lie on the exact surface whatever the step.
+
+    Raises
+    ------
+    UsageError
+        ``phantom_combination`` where parameters that are possible alone are not so together.
     """
     progress.step(0, 8, "phantom_truth")
     skeleton = build_skeleton(parameters)
@@ -183,8 +189,26 @@ def build_leg(parameters: LegParameters, *, step_mm: float = 0.8, progress: Prog
                 *_long_axis(own_axes.get(bone, placed.axes), in_leg[bone], pose, mirror),
             )
         )
+    _keep_patella_off_tibia(solids, meshes, parameters)
     landmarks = {name: pose(point) * mirror for name, point in points.items()}
     return Leg(parameters, meshes, tuple(solids), landmarks, measures, beside)
+
+
+def _keep_patella_off_tibia(solids: list[Solid], meshes: Mapping[BoneId, Mesh], parameters: LegParameters) -> None:
+    """Refuse a patella so low that it lies in the tibia."""
+    tibia = next(solid for solid in solids if solid.bone.bone is BoneName.TIBIA)
+    points = meshes[BoneId(parameters.side, BoneName.PATELLA)].vertices
+    near = points[((points > tibia.lowest) & (points < tibia.highest)).all(axis=1)]
+    if len(near) and float(tibia.field(near).min()) <= 0.0:
+        limits = RANGES["patella_height"]
+        raise UsageError(
+            "phantom_combination",
+            parameter="patella_height",
+            value=parameters.patella_height,
+            lowest=limits.lowest,
+            highest=limits.highest,
+            unit=limits.unit,
+        )
 
 
 def _long_axis(axes: FloatArray, mesh: Mesh, pose: Affine, mirror: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:

@@ -22,6 +22,8 @@ _GRADIENT_STEP_MM = 1e-4
 _CREASE_MM = 0.01
 #: Below this step the lattice is twice as coarse, and every triangle of its mesh is divided into four.
 _DIVIDED_MM = 0.65
+#: Steps by which a box grows on every side when the surface leaves it.
+_GROW_STEPS = 8
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -73,8 +75,12 @@ def _evaluated(field: Field, places: NDArray[np.int_], origin: FloatArray, step:
     return result
 
 
-def mesh_of(field: Field, lowest: FloatArray, highest: FloatArray, step_mm: float) -> Mesh:
-    """Closed, outward-oriented mesh of a field, its vertices on the surface to about 1e-3 mm; largest component only."""
+def mesh_of(field: Field, lowest: FloatArray, highest: FloatArray, step_mm: float, *, whole: bool = True) -> Mesh:
+    """Closed, outward-oriented mesh of a field, its vertices on the surface to about 1e-3 mm; largest component only.
+
+    The box is where the surface is looked for; where the surface leaves it the box grows, unless ``whole`` is False: then the
+    mesh is open there.
+    """
     from vtkmodules.util.numpy_support import numpy_to_vtk, vtk_to_numpy
     from vtkmodules.vtkCommonDataModel import vtkImageData
     from vtkmodules.vtkFiltersCore import vtkFlyingEdges3D
@@ -83,6 +89,9 @@ def mesh_of(field: Field, lowest: FloatArray, highest: FloatArray, step_mm: floa
     step_mm = 2.0 * step_mm if divided else step_mm
     step = np.full(3, step_mm)
     sampled = sample(field, lowest, highest, step, 2.0 * step_mm)
+    while whole and _leaves_box(sampled.values):
+        lowest, highest = lowest - _GROW_STEPS * step, highest + _GROW_STEPS * step
+        sampled = sample(field, lowest, highest, step, 2.0 * step_mm)
     values = sampled.values
     image = vtkImageData()
     image.SetDimensions(*values.shape)
@@ -108,6 +117,11 @@ def mesh_of(field: Field, lowest: FloatArray, highest: FloatArray, step_mm: floa
     if np.einsum("ij,ij->i", a, np.cross(b, c)).sum() < 0:
         faces = faces[:, ::-1]
     return Mesh(vertices, np.ascontiguousarray(faces))
+
+
+def _leaves_box(values: NDArray[np.float32]) -> bool:
+    """Tell whether the solid reaches a side of its box."""
+    return any(bool((np.take(values, end, axis=axis) < 0.0).any()) for axis in range(3) for end in (0, -1))
 
 
 def _divided(vertices: FloatArray, faces: NDArray[np.int32]) -> tuple[FloatArray, NDArray[np.int32]]:

@@ -21,7 +21,7 @@ def joint_margins(fibula: Fibula, across: FloatArray) -> tuple[FloatArray, Float
     """Proximal, distal and medial margin in P, each of shape (3,); ``across`` is lateral in P."""
     tibia = fibula.tibia
     middle = 0.5 * (fibula.head[0] + fibula.head[1])
-    around = mesh_of(tibia, middle - _BOX_MM, middle + _BOX_MM, _START_STEP_MM).vertices
+    around = mesh_of(tibia, middle - _BOX_MM, middle + _BOX_MM, _START_STEP_MM, whole=False).vertices
     near = around[fibula(around) < _BAND_MM]
     up = np.array([0.0, 0.0, 1.0])
     proximal, distal, medial = _furthest(tibia, fibula, near, np.array([up, -up, -across]))

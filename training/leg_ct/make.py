@@ -1,7 +1,7 @@
 """Make the pack leg-ct from nothing, by one command; each part goes on where it was stopped.
 
     python training/leg_ct/make.py WORK [--pack resources/models/leg-ct] [--seed 0] [--program PYTHON] [--device cpu|cuda]
-        [--femora DIR --visible-human DIR] [--coarse-steps 5200] [--fine-steps 7000] [--legs 100] [--version 1.0.0]
+        [--femora DIR --visible-human DIR] [--coarse-steps 4000] [--fine-steps 6000] [--legs 100] [--version 1.0.0]
 
 Shapes are made with the program (``--program``, an interpreter that has it installed; default this one), the rest with this
 interpreter, which needs torch, onnx and onnxscript. Real bones are taken only where their folders are given. Draws follow from
@@ -33,8 +33,8 @@ def main() -> None:
     parser.add_argument("--threads", default="2")
     parser.add_argument("--legs", type=int, default=100)
     parser.add_argument("--unseen-legs", type=int, default=8)
-    parser.add_argument("--coarse-steps", type=int, default=5200)
-    parser.add_argument("--fine-steps", type=int, default=7000)
+    parser.add_argument("--coarse-steps", type=int, default=4000)
+    parser.add_argument("--fine-steps", type=int, default=6000)
     parser.add_argument("--femora", type=Path)
     parser.add_argument("--visible-human", type=Path)
     parser.add_argument("--version", default="1.0.0")
