@@ -120,7 +120,7 @@ def _measure(way: str, folder: Path) -> None:
 
     import surgiplan_desktop.app.documents
     import surgiplan_desktop.app.import_study
-    import surgiplan_desktop.planning.graph  # noqa: F401
+    import surgiplan_desktop.planning.graph  # noqa: F401 - as above
 
     before = _memory_bytes("VmRSS")
     start = time.perf_counter()

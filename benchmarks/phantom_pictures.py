@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -118,10 +119,10 @@ def _plateau(case: Case) -> _Grey:
     return np.hstack(pictures)
 
 
-def _framed(pictures: list[NDArray[np.float64]], scale: object) -> _Grey:
+def _framed(pictures: list[NDArray[np.float64]], scale: Callable[[NDArray[np.float64]], NDArray[np.float64]]) -> _Grey:
     height = max(picture.shape[0] for picture in pictures)
     framed = []
     for picture in pictures:
-        grey = (np.clip(scale(picture), 0.0, 1.0) * 255).astype(np.uint8)  # type: ignore[operator]
+        grey = (np.clip(scale(picture), 0.0, 1.0) * 255).astype(np.uint8)
         framed.append(np.pad(grey, ((420 - height, 0), (6, 6))) if height < 420 else np.pad(grey[:420], ((0, 0), (6, 6))))
     return np.hstack(framed)

@@ -12,9 +12,8 @@ from typing import Final
 import numpy as np
 
 from surgiplan_desktop.base.arrays import FloatArray
-from surgiplan_desktop.base.errors import UsageError
 from surgiplan_desktop.phantom.femur import TROCHLEA, Femur
-from surgiplan_desktop.phantom.parameters import RANGES, LegParameters
+from surgiplan_desktop.phantom.parameters import LegParameters, impossible
 from surgiplan_desktop.phantom.probe import extreme_point, refined_extreme
 from surgiplan_desktop.phantom.small_bones import PATELLA_EDGE_MM, Patella
 from surgiplan_desktop.phantom.variation import Variation
@@ -151,12 +150,4 @@ def _root(function: Callable[[float], float], start: float, slope: float, parame
         after = function(following)
         slope = (after - value) / step if abs(step) > 1e-9 else slope
         at, value = following, after
-    limits = RANGES["patella_height"]
-    raise UsageError(
-        "phantom_combination",
-        parameter="patella_height",
-        value=parameters.patella_height,
-        lowest=limits.lowest,
-        highest=limits.highest,
-        unit=limits.unit,
-    )
+    raise impossible("patella_height", parameters.patella_height)

@@ -14,7 +14,6 @@ from typing import Final
 import numpy as np
 
 from surgiplan_desktop.base.arrays import AnyArray, FloatArray
-from surgiplan_desktop.base.errors import UsageError
 from surgiplan_desktop.base.progress import SILENT, Progress
 from surgiplan_desktop.base.spaces import Affine, rotation_about
 from surgiplan_desktop.base.units import VERTEX_ROUNDING_MM
@@ -24,7 +23,7 @@ from surgiplan_desktop.phantom.cortex import cortex_mm
 from surgiplan_desktop.phantom.disturb import disturbed_bones
 from surgiplan_desktop.phantom.fields import Field
 from surgiplan_desktop.phantom.meshing import mesh_of
-from surgiplan_desktop.phantom.parameters import RANGES, LegParameters
+from surgiplan_desktop.phantom.parameters import LegParameters, impossible
 from surgiplan_desktop.phantom.pose import Placed
 from surgiplan_desktop.phantom.skeleton import Skeleton, build_skeleton
 from surgiplan_desktop.phantom.tibia import fit_plane
@@ -200,15 +199,7 @@ def _keep_patella_off_tibia(solids: list[Solid], meshes: Mapping[BoneId, Mesh], 
     points = meshes[BoneId(parameters.side, BoneName.PATELLA)].vertices
     near = points[((points > tibia.lowest) & (points < tibia.highest)).all(axis=1)]
     if len(near) and float(tibia.field(near).min()) <= 0.0:
-        limits = RANGES["patella_height"]
-        raise UsageError(
-            "phantom_combination",
-            parameter="patella_height",
-            value=parameters.patella_height,
-            lowest=limits.lowest,
-            highest=limits.highest,
-            unit=limits.unit,
-        )
+        raise impossible("patella_height", parameters.patella_height)
 
 
 def _long_axis(axes: FloatArray, mesh: Mesh, pose: Affine, mirror: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:

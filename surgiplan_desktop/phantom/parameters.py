@@ -52,6 +52,14 @@ RANGES: Final[dict[str, Range]] = {
 }
 
 
+def impossible(name: str, value: float) -> UsageError:
+    """Return the refusal of a parameter that is possible alone and not with the others."""
+    limits = RANGES[name]
+    return UsageError(
+        "phantom_combination", parameter=name, value=value, lowest=limits.lowest, highest=limits.highest, unit=limits.unit
+    )
+
+
 @dataclass(frozen=True, slots=True)
 class LegParameters:
     """A leg. Angles in degrees, lengths in mm.

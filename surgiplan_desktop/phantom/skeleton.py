@@ -7,12 +7,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from surgiplan_desktop.base.arrays import FloatArray, unit
-from surgiplan_desktop.base.errors import UsageError
 from surgiplan_desktop.phantom.femur import Femur, build_femur
 from surgiplan_desktop.phantom.frontal import mpta_of
 from surgiplan_desktop.phantom.groove import trochlear_groove
 from surgiplan_desktop.phantom.kneecap import place_patella
-from surgiplan_desktop.phantom.parameters import RANGES, LegParameters
+from surgiplan_desktop.phantom.parameters import LegParameters, impossible
 from surgiplan_desktop.phantom.pose import Placed, bent, place_straight, straight_axes
 from surgiplan_desktop.phantom.probe import bitangent, extreme_point
 from surgiplan_desktop.phantom.small_bones import Fibula, Hip, Patella, Talus, build_fibula
@@ -111,7 +110,7 @@ def build_skeleton(parameters: LegParameters) -> Skeleton:
             break
         built = built - error * sign
         if not _TUBEROSITY_MM[0] < built[4] < _TUBEROSITY_MM[1]:
-            raise _impossible("tt_tg_mm", p.tt_tg_mm or 0.0)
+            raise impossible("tt_tg_mm", p.tt_tg_mm or 0.0)
     straight = place_straight(p, femur, tibia, back[1] - back[0])
     lower = bent(p, femur, straight, tibia)
     edge, front = anterosuperior_edge(tibia, back), tuberosity_of(tibia, back)
@@ -120,13 +119,6 @@ def build_skeleton(parameters: LegParameters) -> Skeleton:
     )
     return Skeleton(
         p, femur, tibia, fibula, back, (edge, front), lower, patella, Hip(femur.head, float(femur.head_radius), femur)
-    )
-
-
-def _impossible(name: str, value: float) -> UsageError:
-    limits = RANGES[name]
-    return UsageError(
-        "phantom_combination", parameter=name, value=value, lowest=limits.lowest, highest=limits.highest, unit=limits.unit
     )
 
 

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from PySide6.QtCore import Qt
+from PySide6.QtCore import QPointF, Qt
 from PySide6.QtGui import QColor
 from pytestqt.qtbot import QtBot
 
+from surgiplan_desktop.base.arrays import FloatArray
 from surgiplan_desktop.gui.bridge import Bridge
 from surgiplan_desktop.gui.dialogs.palette import matches
 from surgiplan_desktop.gui.icons import icon
 from surgiplan_desktop.gui.theme import style_sheet, theme_named
 from surgiplan_desktop.gui.tools.base import Handle
-from surgiplan_desktop.gui.viewports.overlay import direction_letter, handle_at
+from surgiplan_desktop.gui.viewports.overlay import direction_letter, handle_under
 from surgiplan_desktop.gui.widgets.fields import ChoiceField, NumberField
 from surgiplan_desktop.gui.widgets.layout import Table
 from surgiplan_desktop.gui.words import landmark_words, value_words
@@ -107,13 +108,16 @@ def test_letters_follow_the_patient() -> None:
 
 
 def test_the_nearest_handle_within_reach_is_grabbed() -> None:
-    handles = tuple(Handle(name, np.zeros(3), "accent", name) for name in ("a", "b"))
-    screen = np.array([[10.0, 10.0], [16.0, 10.0]])
-    found = handle_at(handles, screen, 14.0, 10.0, 9.0)
+    handles = tuple(Handle(name, np.array([x, 10.0, 0.0]), "accent", name) for name, x in (("a", 10.0), ("b", 16.0)))
+    found = handle_under(handles, _from_above, QPointF(14.0, 10.0))
     assert found is not None
     assert found.id == "b"
-    assert handle_at(handles, screen, 40.0, 40.0, 9.0) is None
-    assert handle_at((), screen[:0], 0.0, 0.0, 9.0) is None
+    assert handle_under(handles, _from_above, QPointF(40.0, 40.0)) is None
+    assert handle_under((), _from_above, QPointF(0.0, 0.0)) is None
+
+
+def _from_above(points_lps: FloatArray) -> FloatArray:
+    return points_lps[:, :2]
 
 
 def test_the_palette_finds_letters_in_order() -> None:

@@ -10,19 +10,14 @@ from pathlib import Path
 
 import pytest
 
-from tests.gui.driver import RealWindow, Screen, missing_programs, walk_the_road
+from tests.gui.driver import RealWindow, Screen, require_programs, walk_the_road
 
 pytestmark = [pytest.mark.window, pytest.mark.timeout(1500)]
 
 
 @pytest.fixture(scope="module")
 def screen() -> Iterator[Screen]:
-    missing = missing_programs()
-    if missing:
-        message = f"needs {', '.join(missing)}"
-        if os.environ.get("CI") == "true":
-            pytest.fail(message)
-        pytest.skip(message)
+    require_programs()
     with Screen() as made:
         yield made
 

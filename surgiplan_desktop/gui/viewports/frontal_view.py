@@ -11,11 +11,11 @@ from PySide6.QtWidgets import QWidget
 
 from surgiplan_desktop.app.compare_legs import MeasuredLeg, measured_leg
 from surgiplan_desktop.base.arrays import FloatArray
-from surgiplan_desktop.gui.tools.base import GRAB_PX, Handle
+from surgiplan_desktop.gui.tools.base import Handle
 from surgiplan_desktop.gui.viewports.frontal_pictures import FrontalPictures
 from surgiplan_desktop.gui.viewports.measure_marks import draw_marks, named_value
 from surgiplan_desktop.gui.viewports.nudge import Nudger
-from surgiplan_desktop.gui.viewports.overlay import FAR_MM_PER_PX, MARGIN, Overlay, handle_at
+from surgiplan_desktop.gui.viewports.overlay import FAR_MM_PER_PX, MARGIN, Overlay, handle_under
 from surgiplan_desktop.gui.viewports.snap import snap_along
 from surgiplan_desktop.gui.viewports.stage import Stage
 from surgiplan_desktop.model.anatomy import BoneId
@@ -290,8 +290,4 @@ class FrontalView(QWidget):
         self._read()
 
     def _handle_under(self, at: QPointF) -> Handle | None:
-        handles = self.handles_shown()
-        if not handles:
-            return None
-        screen = self.to_screen(np.array([handle.point_lps for handle in handles]))
-        return handle_at(handles, screen, at.x(), at.y(), GRAB_PX)
+        return handle_under(self.handles_shown(), self.to_screen, at)

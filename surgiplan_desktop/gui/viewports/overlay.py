@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from PySide6.QtCore import QPointF, QRectF, Qt
@@ -11,7 +11,7 @@ from PySide6.QtGui import QColor, QFontMetricsF, QLinearGradient, QPainter, QPen
 
 from surgiplan_desktop.base.arrays import FloatArray
 from surgiplan_desktop.gui.theme import NORMAL, SMALL, Theme, font
-from surgiplan_desktop.gui.tools.base import Handle
+from surgiplan_desktop.gui.tools.base import GRAB_PX, Handle
 from surgiplan_desktop.scene.heat import STEPS, HeatScale, colour_of, ticks
 
 MARGIN = 8.0
@@ -212,10 +212,17 @@ class Overlay:
         self._painter.drawText(area, Qt.AlignmentFlag.AlignCenter | Qt.TextFlag.TextWordWrap, "\n".join(lines))
 
 
-def handle_at(handles: Sequence[Handle], screen: FloatArray, x: float, y: float, reach: float) -> Handle | None:
-    """Return the handle whose point on the screen (n, 2) is nearest to x, y within reach, or None."""
+def handle_under(handles: Sequence[Handle], to_screen: Callable[[FloatArray], FloatArray], at: QPointF) -> Handle | None:
+    """Return the handle nearest to a place of the view within reach of the mouse, or None.
+
+    Parameters
+    ----------
+    to_screen
+        The view's own way from points (n, 3) in LPS mm to its pixels (n, 2).
+    """
     if not handles:
         return None
-    distance = np.hypot(screen[:, 0] - x, screen[:, 1] - y)
+    screen = to_screen(np.array([handle.point_lps for handle in handles]))
+    distance = np.hypot(screen[:, 0] - at.x(), screen[:, 1] - at.y())
     best = int(np.argmin(distance))
-    return handles[best] if distance[best] <= reach else None
+    return handles[best] if distance[best] <= GRAB_PX else None

@@ -10,10 +10,10 @@ from PySide6.QtGui import QImage, QKeyEvent, QMouseEvent, QPainter, QPaintEvent,
 from PySide6.QtWidgets import QWidget
 
 from surgiplan_desktop.base.arrays import FloatArray
-from surgiplan_desktop.gui.tools.base import GRAB_PX, Handle
+from surgiplan_desktop.gui.tools.base import Handle
 from surgiplan_desktop.gui.viewports.heat_words import draw_legend
 from surgiplan_desktop.gui.viewports.nudge import Nudger
-from surgiplan_desktop.gui.viewports.overlay import Overlay, handle_at
+from surgiplan_desktop.gui.viewports.overlay import Overlay, handle_under
 from surgiplan_desktop.gui.viewports.slice_contours import SliceContours
 from surgiplan_desktop.gui.viewports.slice_frame import ORIENTATIONS, SliceFrame
 from surgiplan_desktop.gui.viewports.slice_heat import SliceHeat
@@ -350,11 +350,7 @@ class SliceView(QWidget):
         self.update()
 
     def _handle_under(self, at: QPointF) -> Handle | None:
-        handles = self.handles_shown()
-        if not handles:
-            return None
-        screen = self.to_screen(np.array([handle.point_lps for handle in handles]))
-        return handle_at(handles, screen, at.x(), at.y(), GRAB_PX)
+        return handle_under(self.handles_shown(), self.to_screen, at)
 
     def _cursor(self) -> Qt.CursorShape:
         if self._space:

@@ -11,10 +11,10 @@ from PySide6.QtWidgets import QWidget
 
 from surgiplan_desktop.base.arrays import FloatArray
 from surgiplan_desktop.base.spaces import Plane
-from surgiplan_desktop.gui.tools.base import GRAB_PX, Handle
+from surgiplan_desktop.gui.tools.base import Handle
 from surgiplan_desktop.gui.viewports.measure_marks import draw_marks, measure_value
 from surgiplan_desktop.gui.viewports.orientation_cube import paint_cube
-from surgiplan_desktop.gui.viewports.overlay import FAR_MM_PER_PX, Overlay, handle_at
+from surgiplan_desktop.gui.viewports.overlay import FAR_MM_PER_PX, Overlay, handle_under
 from surgiplan_desktop.gui.viewports.snap import snap_along
 from surgiplan_desktop.gui.viewports.stage import Stage
 from surgiplan_desktop.gui.viewports.volume_heat import VolumeHeat
@@ -274,11 +274,7 @@ class VolumeView(VtkWidget):
         self.update()
 
     def _handle_under(self, at: QPointF) -> Handle | None:
-        handles = self.handles_shown()
-        if not handles:
-            return None
-        screen = self.to_screen(np.array([handle.point_lps for handle in handles]))
-        return handle_at(handles, screen, at.x(), at.y(), GRAB_PX)
+        return handle_under(self.handles_shown(), self.to_screen, at)
 
     def _cursor(self) -> Qt.CursorShape:
         if self._stage.tool.mode:

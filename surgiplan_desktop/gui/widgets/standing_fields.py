@@ -95,13 +95,18 @@ class StandingFields(QWidget):
 
     # Typing ----------------------------------------------------------------------------------------------------------------
 
-    def _typed_hka(self) -> None:
-        field = self._hka[1]
+    def _newly_typed(self, field: QLineEdit) -> str | None:
+        """Return what was typed into a field since it was last read, and drop a question about it; None where nothing was."""
         if not field.isModified():
-            return
+            return None
         field.setModified(False)
-        text = field.text().strip()
         self._clear_question()
+        return field.text().strip()
+
+    def _typed_hka(self) -> None:
+        text = self._newly_typed(self._hka[1])
+        if text is None:
+            return
         if not text:
             self._put(standing_hka_deg=None)
             return
@@ -146,12 +151,9 @@ class StandingFields(QWidget):
         )
 
     def _typed_jlca(self) -> None:
-        field = self._jlca[1]
-        if not field.isModified():
+        text = self._newly_typed(self._jlca[1])
+        if text is None:
             return
-        field.setModified(False)
-        text = field.text().strip()
-        self._clear_question()
         if not text:
             self._put(standing_jlca_deg=None)
             return
