@@ -23,7 +23,7 @@ from surgiplan_desktop.model.images import Volume
 from surgiplan_desktop.segmentation.bones import parted_chains
 from surgiplan_desktop.segmentation.leg_networks import AIR_HU, Guide, PackBones
 from surgiplan_desktop.segmentation.model_names import names_by_both
-from surgiplan_desktop.segmentation.named_pieces import Votes, together
+from surgiplan_desktop.segmentation.named_pieces import Votes, first_choice, together
 from surgiplan_desktop.segmentation.network_grid import NetworkGrid, carried_over, network_grid, seen_by_network
 from surgiplan_desktop.segmentation.pieces import Chain
 
@@ -70,7 +70,8 @@ def mended_guides(
     except InputDataError:
         return list(guides)
     said = [carried_over(guide.classes, guide.grid, item.grid) for guide, item in zip(guides, seen, strict=True)]
-    names = names_by_both(chains, [_votes(chain, pieces, said, bones) for chain in chains])
+    votes = {id(chain): _votes(chain, pieces, said, bones) for chain in chains}
+    names = names_by_both(chains, list(votes.values()))
     if not names.legs:
         return list(guides)
     channel_of = {name: channel for channel, name in sorted(bones.names.items(), reverse=True)}
@@ -81,7 +82,7 @@ def mended_guides(
             for piece in chain.pieces:
                 tables[piece.block][piece.number] = channel_of.get(name, 0)
     for chain in names.others:
-        _name_rest(chain, pieces, tables, _votes(chain, pieces, said, bones), channel_of, other)
+        _name_rest(chain, pieces, tables, votes[id(chain)], channel_of, other)
     # what is left is a sliver of a bone at the edge of the scan: too short to be kept, and no part of its neighbour
     short = [channel_of[name] for leg in names.legs for name in leg.too_short if name in channel_of]
     for table in tables if short and other else ():
@@ -117,8 +118,8 @@ def _name_rest(
     """Name a piece that shape gave to no bone: by the coarse network where it touches a bone of that name, as a wing of the
     hip bone or the head of a fibula does that were parted from their bone; else a bone that is none of the leg's.
     """
-    name = max(votes, key=lambda item: (votes[item], str(item)))
-    channel = other if name is None or votes[name] < _SURE_SHARE else channel_of.get(name, other)
+    name, share = first_choice(votes)
+    channel = other if name is None or share < _SURE_SHARE else channel_of.get(name, other)
     for piece in chain.pieces:
         codes, table = pieces[piece.block], tables[piece.block]
         table[piece.number] = channel if channel != other and _touches(codes, piece.number, table == channel) else other
