@@ -13,18 +13,13 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy import ndimage, sparse
 from scipy.spatial import cKDTree
-from vtkmodules.util.numpy_support import numpy_to_vtk
-from vtkmodules.vtkCommonDataModel import vtkImageData
-from vtkmodules.vtkFiltersCore import vtkFlyingEdges3D
 
 from surgiplan_desktop.base.arrays import BoolArray, FloatArray, IntArray
 from surgiplan_desktop.geometry.adjacency import mean_of_neighbours
-from surgiplan_desktop.geometry.convert import polydata_to_arrays
-
-FloatImage = NDArray[np.float32]
+from surgiplan_desktop.geometry.edge import FloatImage
+from surgiplan_desktop.geometry.isosurface import zero_surface
 
 #: The outline is moved on a grid about so wide, mm: finer ones show no more of a shift that is smooth.
 _GRID_MM: Final = 1.25
@@ -111,9 +106,10 @@ def settled(hu: FloatImage, own: BoolArray, foreign: BoolArray, spacing_mm: Floa
     label = depth
     valley = np.full(depth.shape, np.inf, dtype=np.float32)
     for share, votes, smoothings in _ROUNDS:
-        points, faces = _outline(depth, coarse)
+        index, faces = zero_surface(depth)
         if len(faces) < 4:
             break
+        points = index * coarse
         profiles = _profiles(steady, depth, label, theirs, points, spacing_mm, coarse, share * doubt_mm)
         linked = mean_of_neighbours(faces, len(points))
         shift, before = _edge(profiles, linked, doubt_mm, votes, smoothings)
@@ -208,22 +204,6 @@ def _thickened(image: FloatImage, stride: IntArray, shape: tuple[int, ...]) -> F
         part = np.expand_dims((place - low).astype(np.float32), tuple(a for a in range(3) if a != axis))
         result = result.take(low, axis) * (1.0 - part) + result.take(high, axis) * part
     return result
-
-
-def _outline(depth: FloatImage, spacing_mm: FloatArray) -> tuple[FloatArray, IntArray]:
-    """Points (n, 3) of the outline in mm along k, j, i from the first voxel, and its triangles."""
-    image = vtkImageData()
-    image.SetDimensions(depth.shape[2], depth.shape[1], depth.shape[0])
-    image.GetPointData().SetScalars(numpy_to_vtk(np.ascontiguousarray(depth).ravel(), deep=True))
-    contour = vtkFlyingEdges3D()
-    contour.SetInputData(image)
-    contour.SetValue(0, 0.0)
-    contour.ComputeNormalsOff()
-    contour.ComputeGradientsOff()
-    contour.ComputeScalarsOff()
-    contour.Update()
-    vertices, faces = polydata_to_arrays(contour.GetOutput())
-    return vertices[:, ::-1] * spacing_mm, faces
 
 
 @dataclass(frozen=True, slots=True, eq=False)

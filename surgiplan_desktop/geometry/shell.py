@@ -13,15 +13,12 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 from scipy.spatial import cKDTree
-from vtkmodules.util.numpy_support import numpy_to_vtk
-from vtkmodules.vtkCommonDataModel import vtkImageData
-from vtkmodules.vtkFiltersCore import vtkFlyingEdges3D
 
 from surgiplan_desktop.base.arrays import BoolArray, FloatArray, read_only, vector3
 from surgiplan_desktop.base.errors import ComputationError
 from surgiplan_desktop.base.progress import SILENT, Progress
-from surgiplan_desktop.geometry.convert import polydata_to_arrays
 from surgiplan_desktop.geometry.distance import signed_distance, vertex_normals
+from surgiplan_desktop.geometry.isosurface import zero_surface
 from surgiplan_desktop.model.mesh import Mesh
 
 Field = NDArray[np.float32]
@@ -175,18 +172,8 @@ def body_of(field: Field, grid: LocalGrid, *, name: str) -> Mesh:
     if any(kept[side].any() for side in _BORDERS):
         raise ComputationError("field_leaves_grid", body=name)
     values = np.where(kept, np.minimum(field, -_OFF_GRID_MM), np.maximum(np.abs(field), _OFF_GRID_MM)).astype(np.float32)
-    image = vtkImageData()
-    image.SetDimensions(*grid.shape)
-    image.GetPointData().SetScalars(numpy_to_vtk(values.ravel(order="F"), deep=True))
-    edges = vtkFlyingEdges3D()
-    edges.SetInputData(image)
-    edges.SetValue(0, 0.0)
-    edges.ComputeNormalsOff()
-    edges.ComputeGradientsOff()
-    edges.ComputeScalarsOff()
-    edges.Update()
-    index, faces = polydata_to_arrays(edges.GetOutput())
-    vertices = grid.to_lps(index)
+    index, faces = zero_surface(values.transpose(2, 1, 0))
+    vertices = grid.to_lps(index[:, ::-1])
     corners = (vertices - vertices[0])[faces]
     turned = np.einsum("ij,ij->", corners[:, 0], np.cross(corners[:, 1], corners[:, 2])) < 0
     return Mesh(vertices, faces[:, ::-1] if turned else faces)

@@ -6,17 +6,14 @@ from typing import Final
 
 import numpy as np
 from scipy import ndimage
-from vtkmodules.util.numpy_support import numpy_to_vtk
-from vtkmodules.vtkCommonDataModel import vtkImageData
-from vtkmodules.vtkFiltersCore import vtkFlyingEdges3D
 
 from surgiplan_desktop.base.arrays import BoolArray, FloatArray, IntArray
 from surgiplan_desktop.base.errors import ComputationError, InputDataError
 from surgiplan_desktop.base.progress import SILENT, Progress
 from surgiplan_desktop.base.spaces import Affine, Plane
-from surgiplan_desktop.geometry.convert import polydata_to_arrays
 from surgiplan_desktop.geometry.distance import closest_points
 from surgiplan_desktop.geometry.edge import FloatImage, edge_field
+from surgiplan_desktop.geometry.isosurface import zero_surface
 from surgiplan_desktop.geometry.outline import carried_to_edges, settled, without_cavities
 from surgiplan_desktop.geometry.simplify import simplified, smoothed
 from surgiplan_desktop.geometry.slices import bridged, displaced_slices
@@ -101,7 +98,7 @@ def surface_part(block: int, labels: LabelMap, image: Volume, code: int, doubt_m
     open_ends = tuple((axis, end) for axis, end in edges if own.take(end, axis).any())
     field = edge_field(hu, own, foreign, affine.spacing)
     field, shift = _carried_on(field, open_ends, affine.spacing)
-    raw = _zero_surface(field, affine @ Affine.from_parts(np.eye(3), -shift))
+    raw = _surface_of(field, affine @ Affine.from_parts(np.eye(3), -shift))
     if not len(raw.faces):
         raise ComputationError("surface_failed", label=code, detail="no zero crossing")
     before = volume(raw)
@@ -161,20 +158,10 @@ def _carried_on(field: FloatImage, ends: tuple[tuple[int, int], ...], spacing_mm
     return closed, np.array([before + 1 for before, _ in pads], dtype=np.float64)
 
 
-def _zero_surface(field: FloatImage, affine: Affine) -> Mesh:
-    """Return the surface where the field passes zero (flying edges, Schroeder et al. 2015), outward, in LPS mm."""
-    image = vtkImageData()
-    image.SetDimensions(field.shape[2], field.shape[1], field.shape[0])
-    image.GetPointData().SetScalars(numpy_to_vtk(field.ravel(), deep=True))
-    contour = vtkFlyingEdges3D()
-    contour.SetInputData(image)
-    contour.SetValue(0, 0.0)
-    contour.ComputeNormalsOff()
-    contour.ComputeGradientsOff()
-    contour.ComputeScalarsOff()
-    contour.Update()
-    vertices, faces = polydata_to_arrays(contour.GetOutput())
-    mesh = Mesh(affine(vertices[:, ::-1]), faces)
+def _surface_of(field: FloatImage, affine: Affine) -> Mesh:
+    """Return the surface where the field passes zero, outward, in LPS mm."""
+    index, faces = zero_surface(field)
+    mesh = Mesh(affine(index), faces)
     return mesh if volume(mesh) >= 0 else Mesh(mesh.vertices, faces[:, ::-1])
 
 

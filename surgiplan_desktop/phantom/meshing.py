@@ -81,9 +81,7 @@ def mesh_of(field: Field, lowest: FloatArray, highest: FloatArray, step_mm: floa
     The box is where the surface is looked for; where the surface leaves it the box grows, unless ``whole`` is False: then the
     mesh is open there.
     """
-    from vtkmodules.util.numpy_support import numpy_to_vtk, vtk_to_numpy
-    from vtkmodules.vtkCommonDataModel import vtkImageData
-    from vtkmodules.vtkFiltersCore import vtkFlyingEdges3D
+    from surgiplan_desktop.geometry.isosurface import zero_surface
 
     divided = step_mm < _DIVIDED_MM
     step_mm = 2.0 * step_mm if divided else step_mm
@@ -93,21 +91,11 @@ def mesh_of(field: Field, lowest: FloatArray, highest: FloatArray, step_mm: floa
         lowest, highest = lowest - _GROW_STEPS * step, highest + _GROW_STEPS * step
         sampled = sample(field, lowest, highest, step, 2.0 * step_mm)
     values = sampled.values
-    image = vtkImageData()
-    image.SetDimensions(*values.shape)
     # Index units: lattice coordinates decide which vertices are one, before any rounding of millimetres.
-    flat = np.clip(values.transpose(2, 1, 0).ravel(), -4.0 * step_mm, 4.0 * step_mm)
-    flat[flat == 0.0] = 1e-6
-    image.GetPointData().SetScalars(numpy_to_vtk(flat, deep=True))
-    edges = vtkFlyingEdges3D()
-    edges.SetInputData(image)
-    edges.SetValue(0, 0.0)
-    edges.ComputeNormalsOff()
-    edges.ComputeScalarsOff()
-    edges.Update()
-    surface = edges.GetOutput()
-    vertices = vtk_to_numpy(surface.GetPoints().GetData()).astype(np.float64) * step_mm + lowest
-    faces = vtk_to_numpy(surface.GetPolys().GetConnectivityArray()).reshape(-1, 3).astype(np.int32)
+    clipped = np.clip(values, -4.0 * step_mm, 4.0 * step_mm)
+    clipped[clipped == 0.0] = 1e-6
+    index, faces = zero_surface(clipped.transpose(2, 1, 0))
+    vertices = index[:, ::-1] * step_mm + lowest
     vertices, faces = _largest(vertices, faces)
     vertices = _settled(field, vertices, 0.5 * step_mm)
     if divided:
