@@ -10,22 +10,33 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from surgiplan_desktop.app.describe_cora import cora_drawing
 from surgiplan_desktop.app.describe_film_measures import deformity_pose, deformity_title
 from surgiplan_desktop.app.describe_measures import value_words
 from surgiplan_desktop.app.texts import Texts
 from surgiplan_desktop.base.errors import InputDataError, UsageError
 from surgiplan_desktop.files.mesh_files import write_atomic
 from surgiplan_desktop.model.anatomy import Side
+from surgiplan_desktop.planning.cora import LegCora
 from surgiplan_desktop.planning.deformity import Deformity
 from surgiplan_desktop.planning.limits import default_limits
 from surgiplan_desktop.scene.deformity_drawing import DeformityBar, DeformityRow, DeformityWords, draw_deformity
-from surgiplan_desktop.scene.flat_drawing import Drawing, drawing_picture, drawing_svg
+from surgiplan_desktop.scene.flat_drawing import Drawing, drawing_picture, drawing_svg, stacked
 
 _Pose = Literal["lying", "standing"]
 
 
-def deformity_drawing(side: Side, items: tuple[Deformity, ...], texts: Texts, wide: float = 460.0) -> Drawing | None:
-    """Draw lying and standing together, or the newest film where there is no CT; None where nothing is known."""
+def deformity_drawing(
+    side: Side, items: tuple[Deformity, ...], texts: Texts, wide: float = 460.0, cora: tuple[LegCora, ...] = ()
+) -> Drawing | None:
+    """Draw how much lies in which part, and under it where the bones are bent; None where neither is known."""
+    parts = (_shares(side, items, texts, wide), cora_drawing(cora, texts, wide))
+    drawings = [part for part in parts if part is not None]
+    return stacked(drawings) if drawings else None
+
+
+def _shares(side: Side, items: tuple[Deformity, ...], texts: Texts, wide: float) -> Drawing | None:
+    """Lying and standing together, or the newest film where there is no CT."""
     poses: list[tuple[_Pose, Deformity]] = [
         ("lying" if item.pose == "ct" else "standing", item) for item in items if item.pose != "film"
     ]
@@ -93,7 +104,9 @@ def deformity_picture(
     return None if drawing is None else drawing_picture(drawing, scale)
 
 
-def write_deformity_picture(path: Path, side: Side, items: tuple[Deformity, ...], texts: Texts, *, force: bool = False) -> None:
+def write_deformity_picture(
+    path: Path, side: Side, items: tuple[Deformity, ...], texts: Texts, *, cora: tuple[LegCora, ...] = (), force: bool = False
+) -> None:
     """Write the drawing as SVG or PNG by the ending of the path.
 
     Raises
@@ -108,7 +121,7 @@ def write_deformity_picture(path: Path, side: Side, items: tuple[Deformity, ...]
         raise UsageError("picture_format", file=path)
     if path.exists() and not force:
         raise UsageError("output_exists", file=path)
-    drawing = deformity_drawing(side, items, texts)
+    drawing = deformity_drawing(side, items, texts, cora=cora)
     if drawing is None:
         raise InputDataError("deformity_not_measurable", side=side.value)
     if ending == ".svg":

@@ -12,7 +12,7 @@ from surgiplan_desktop.app.describe_quality import quality_reasons, quality_titl
 from surgiplan_desktop.app.describe_scan import case_repairs
 from surgiplan_desktop.app.describe_side import side_findings
 from surgiplan_desktop.app.measure_side import SideMeasured
-from surgiplan_desktop.app.report_film import film_section
+from surgiplan_desktop.app.report_film import cora_section, film_section
 from surgiplan_desktop.app.texts import Texts
 from surgiplan_desktop.files.report import Cell, Figure, ReportContent, ReportPicture, Section
 from surgiplan_desktop.files.sidecar import RESEARCH_USE_ONLY
@@ -72,6 +72,7 @@ def report_content(
     left += [_screws(item, texts) for item in implants if item.screws]
     right = [] if guide is None else [_guide_facts(guide, step, texts), _checks(guide.checks, texts)]
     right += [film_section(item, texts) for item in films]
+    right += [] if measured is None else [cora_section(item, texts) for item in measured.cora if item.known]
     found = [
         *side_findings(case, step.side),
         *plan.findings,

@@ -16,6 +16,7 @@ from surgiplan_desktop.model.study import Finding
 from surgiplan_desktop.planning.film_graph import deformity_key, film_comparison_key, film_measures_key, standing_key
 from surgiplan_desktop.planning.graph import (
     bone_key,
+    cora_key,
     guide_key,
     implant_key,
     landmarks_key,
@@ -80,7 +81,7 @@ def wanted_keys(bridge: Bridge) -> set[Key]:
         wanted |= {standing_key(leg), deformity_key(leg), *(film_comparison_key(film.id, leg) for film in case.films)}
         wanted |= {film_measures_key(film.id, leg) for film in case.films}
     if side is not None:
-        wanted |= {landmarks_key(side), measures_key(side), leg_quality_key(side)}
+        wanted |= {landmarks_key(side), measures_key(side), cora_key(side), leg_quality_key(side)}
         for step in case.steps:
             if step.side is not side:
                 continue

@@ -27,6 +27,7 @@ from surgiplan_desktop.planning.block_measures import measure_over_blocks
 from surgiplan_desktop.planning.block_overlap import compare_blocks
 from surgiplan_desktop.planning.catalogue import Catalogue, Component
 from surgiplan_desktop.planning.constructions import find_constructions
+from surgiplan_desktop.planning.cora import leg_cora
 from surgiplan_desktop.planning.film_graph import add_films, standing_key
 from surgiplan_desktop.planning.guides import build_guide
 from surgiplan_desktop.planning.implants import place_implant
@@ -130,6 +131,11 @@ def measure_spread_key(side: Side) -> Key:
     return ("measure_spread", side)
 
 
+def cora_key(side: Side) -> Key:
+    """Key of the LegCora records of a leg: against the normal mean, and against the other leg where there is one."""
+    return ("cora", side)
+
+
 def site_key(side: Side) -> Key:
     """Key of the proposed OsteotomySite of a leg."""
     return ("site", side)
@@ -231,6 +237,10 @@ def plan_graph(case: Case, load: AssetLoader, catalogues: Mapping[str, Catalogue
     for side in case.sides:
         _add_leg(graph, case, side)
         _add_leg_quality(graph, case, side)
+    for side in case.sides:
+        others = tuple(measures_key(other) for other in case.sides if other is not side)
+        needs = (landmarks_key(side), frames_key(side), measures_key(side), *others)
+        graph[cora_key(side)] = Node("leg_cora", 1, leg_cora, (), needs)
     add_films(graph, case)
     for step in case.steps:
         if isinstance(step, OsteotomyStep):

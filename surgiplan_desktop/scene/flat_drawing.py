@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import Final, Literal
 from xml.sax.saxutils import escape, quoteattr
 
@@ -68,6 +69,20 @@ class Drawing:
     wide: float
     high: float
     items: tuple[Box | Stroke | Words, ...]
+
+
+def stacked(drawings: Sequence[Drawing]) -> Drawing:
+    """Put drawings under one another."""
+    items: list[Box | Stroke | Words] = []
+    high = 0.0
+    for drawing in drawings:
+        for item in drawing.items:
+            if isinstance(item, Stroke):
+                items.append(replace(item, y0=item.y0 + high, y1=item.y1 + high))
+            else:
+                items.append(replace(item, y=item.y + high))
+        high += drawing.high
+    return Drawing(max(drawing.wide for drawing in drawings), high, tuple(items))
 
 
 def drawing_svg(drawing: Drawing) -> str:

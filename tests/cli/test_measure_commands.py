@@ -69,6 +69,11 @@ def test_measure_json_says_how_sure_and_in_which_frames(case: Path, capsys: pyte
     assert leg["measures"]["cpak"]["sd"] is None
     assert leg["measures"]["tibial_torsion"]["sd"] is None  # not measurable without a fibula
     assert len(leg["side_by_side"]["femoral_torsion"]) >= 4
+    for bone in ("femur", "tibia"):
+        bent = leg["cora"]["normal"][bone]
+        assert bent["plane"] == "limb"
+        assert set(bent["joint_angles"]) == ({"mpta", "ldta"} if bone == "tibia" else {"mldfa", "lpfa"})
+        assert "varus" in bent["words"] or "valgus" in bent["words"] or "straight" in bent["words"]
     values = {leg["measures"][name]["value"] for name in leg["side_by_side"]["femoral_torsion"]}
     assert None not in values
     assert answer(capsys, "measure", str(case))[1] == data  # the same every time, draws included

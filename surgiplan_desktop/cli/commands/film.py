@@ -26,6 +26,7 @@ from surgiplan_desktop.cli.session import add_case_argument, open_for_command
 from surgiplan_desktop.model.anatomy import Side
 from surgiplan_desktop.model.study import FILM_POINTS
 from surgiplan_desktop.planning.film_graph import deformity_key, film_comparison_key, standing_key
+from surgiplan_desktop.planning.graph import cora_key
 
 
 def _add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -75,7 +76,8 @@ def _run(arguments: argparse.Namespace, console: Console) -> Outcome:
         if arguments.picture is not None:
             shown = asked or session.case.intake.side or next(iter(session.case.sides), None) or Side.RIGHT
             (found,) = session.require(deformity_key(shown), progress=console)
-            write_deformity_picture(arguments.picture, shown, found, console.texts, force=arguments.force)
+            bent = session.require(cora_key(shown), progress=console)[0] if cora_key(shown) in session.keys else ()
+            write_deformity_picture(arguments.picture, shown, found, console.texts, cora=bent, force=arguments.force)
             files.append(str(arguments.picture.resolve()))
     return Outcome({**data, "files": files}, tuple(lines))
 

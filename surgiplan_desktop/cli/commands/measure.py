@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 
+from surgiplan_desktop.app.describe_cora import cora_data, cora_lines
 from surgiplan_desktop.app.describe_measures import leg_data, leg_lines
 from surgiplan_desktop.app.describe_quality import quality_data, quality_lines
 from surgiplan_desktop.app.measure_side import measure_side
@@ -35,6 +36,8 @@ def _run(arguments: argparse.Namespace, console: Console) -> Outcome:
             shown = (leg.landmarks, leg.measures, console.texts, leg.frames, leg.spreads)
             data = leg_data(*shown)
             lines.extend(leg_lines(*shown))
+            data["cora"] = cora_data(leg.cora, console.texts)
+            lines.extend(cora_lines(leg.cora, console.texts))
             data["scan_quality"] = None
             if leg_quality_key(side) in session.keys:
                 quality = session.require(leg_quality_key(side), progress=console)[0]

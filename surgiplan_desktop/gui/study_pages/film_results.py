@@ -65,7 +65,7 @@ class FilmResults(QWidget):
         standing = group(outer, word("film_standing"))
         self._standing = StandingFields(stage, "film_")
         standing.addWidget(self._standing)
-        self._deformity = DeformityBar(stage, "film_deformity")
+        self._deformity = DeformityBar(stage, "film_deformity", bent=False)
         outer.addWidget(self._deformity)
         points.changed.connect(self.refresh)
         stage.theme_changed.connect(self.refresh)  # the cells of the tables bear colours of their own
