@@ -235,14 +235,14 @@ def build_distal(parameters: LegParameters, vary: Variation) -> DistalFemur:
 def build_femur(parameters: LegParameters, vary: Variation) -> Femur:
     """Make the femur with exact mLDFA, length, torsion of the neck axis and head radius."""
     distal = build_distal(parameters, vary)
-    axes, origin = _seat_block(distal, parameters.mldfa_deg)
+    axes, origin, contacts = _seat_block(distal, parameters.mldfa_deg)
     head = np.array([0.0, 0.0, parameters.femur_length_mm])
     size = parameters.femur_length_mm / 435.0
     neck_base = head - np.array([-40.0, 10.0, 32.0]) * size
     start = distal.scale * np.array([0.5, 9.0, 34.0])
     distal = replace(distal, flare=_flare(axes.T @ unit(neck_base - origin - axes @ start), vary))
     # Once more with the flare: it reaches the notch by some hundredths of a millimetre.
-    axes, origin = _seat_block(distal, parameters.mldfa_deg)
+    axes, origin, _ = _seat_block(distal, parameters.mldfa_deg, axes, contacts)
     start = origin + axes @ start
     rod = _shaft(start, neck_base, distal.scale, size, vary)
     torsion, angle = np.radians(parameters.femoral_torsion_deg), np.radians(180.0 - parameters.neck_shaft_deg)
@@ -319,12 +319,18 @@ def _shaft(start: FloatArray, top: FloatArray, scale: float, size: float, vary: 
     return loft(rows)
 
 
-def _seat_block(distal: DistalFemur, mldfa_deg: float) -> tuple[FloatArray, FloatArray]:
-    """Axes (columns, in F) and origin of the block so that mLDFA and the posterior condylar line are as wanted."""
+def _seat_block(
+    distal: DistalFemur, mldfa_deg: float, axes: FloatArray | None = None, contacts: tuple[FloatArray, ...] = ()
+) -> tuple[FloatArray, FloatArray, tuple[FloatArray, ...]]:
+    """Axes (columns, in F) and origin of the block so that mLDFA and the posterior condylar line are as wanted.
+
+    Returned with them are the distal and posterior contact points, medial and lateral, in the block frame. ``axes`` and
+    ``contacts`` are those of a block much like it.
+    """
     k = distal.scale
     tilt, twist = np.radians(90.0 - mldfa_deg), 0.0
-    axes = np.eye(3)
-    contacts: tuple[FloatArray, ...] = ()
+    if axes is not None:
+        tilt, twist = float(np.arctan2(-axes[0, 2], axes[2, 2])), float(np.arctan2(axes[1, 0], axes[1, 1]))
     for _ in range(12):
         # F's directions as rows in the block: turn about the anterior axis by the tilt, then about the vertical by the twist.
         turn = np.array([[np.cos(tilt), 0, -np.sin(tilt)], [0, 1, 0], [np.sin(tilt), 0, np.cos(tilt)]])
@@ -343,4 +349,4 @@ def _seat_block(distal: DistalFemur, mldfa_deg: float) -> tuple[FloatArray, Floa
         if max(abs(tilt_error), abs(twist_error)) < 1e-8:
             break
     notch = saddle_below(distal, k * np.array([distal.groove_at, 4.0, -8.0]), axes[2], axes[0])
-    return axes, -axes @ notch
+    return axes, -axes @ notch, contacts

@@ -174,18 +174,21 @@ def bitangent(
     ``first`` is the medial start, ``second`` the lateral one; ``lateral`` and ``outward`` span the plane of projection.
     With ``near`` the starts are contact points of a line that lies nearly so.
     """
-    direction = unit(outward)
+    direction = _across(second - first, outward, lateral) if near else unit(outward)
     window, reach = (1.0, 4.0) if near else (6.0, 30.0)
     for _ in range(8):
         first, second = (_contact(field, point, direction, window, reach) for point in (first, second))
         window, reach = 1.0, 4.0
-        line = second - first
-        slope = (line @ outward) / (line @ lateral)
-        turned = unit(outward - slope * lateral)
+        turned = _across(second - first, outward, lateral)
         if np.abs(turned - direction).max() < _TURN:
             break
         direction = turned
     return first, second
+
+
+def _across(line: FloatArray, outward: FloatArray, lateral: FloatArray) -> FloatArray:
+    """Direction across a line in the plane of ``outward`` and ``lateral``, to the side of ``outward``."""
+    return unit(outward - (line @ outward) / (line @ lateral) * lateral)
 
 
 def _contact(field: Field, start: FloatArray, direction: FloatArray, window: float, reach: float) -> FloatArray:

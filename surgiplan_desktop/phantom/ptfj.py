@@ -15,6 +15,9 @@ _BAND_MM: Final = 4.0
 _START_STEP_MM: Final = 1.2
 #: Half width of the box around the fibular head in which the joint lies, mm.
 _BOX_MM: Final = 30.0
+#: The band's edge is followed to either side of the best point so far by this much, then by half of it, and so on.
+_FOLLOWED_MM: Final = 4.0
+_HALVINGS: Final = 6
 
 
 def joint_margins(fibula: Fibula, across: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
@@ -29,35 +32,48 @@ def joint_margins(fibula: Fibula, across: FloatArray) -> tuple[FloatArray, Float
 
 
 def _furthest(tibia: Field, fibula: Field, band: FloatArray, directions: FloatArray) -> FloatArray:
-    """Points of the band that lie furthest along each direction, by ever finer patches of the tibia around the best so far."""
-    best = band[np.argmax(band @ directions.T, axis=0)]
+    """Points of the band that lie furthest along each direction: the top of its edge, followed to and fro around the best so far.
+
+    On the edge itself, not in patches of the band: where the edge runs across the direction, hardly any point of a patch lies
+    inside the band and farther, and the search would come to rest millimetres away.
+    """
+    best = _onto_edge(tibia, fibula, band[np.argmax(band @ directions.T, axis=0)], 8)
     steps = np.linspace(-1.0, 1.0, 7)
-    u, v = (item.ravel()[None, :, None] for item in np.meshgrid(steps, steps))
-    radius = 1.5
-    for _ in range(7):
-        normal = gradient(tibia, best)
-        first = np.cross(normal, directions)
-        first /= np.maximum(np.linalg.norm(first, axis=1), 1e-9)[:, None]
-        second = np.cross(normal, first) / np.linalg.norm(normal, axis=1)[:, None]
-        patches = best[:, None] + radius * (u * first[:, None] + v * second[:, None])
-        points = onto_surface(tibia, patches.reshape(-1, 3), 1)
-        inside = distances(fibula, points).reshape(len(directions), -1) < _BAND_MM
-        points = points.reshape(patches.shape)
-        ahead = np.where(inside, np.einsum("dnk,dk->dn", points, directions), -np.inf)
-        found = points[np.arange(len(directions)), np.argmax(ahead, axis=1)]
-        best = np.where(inside.any(axis=1, keepdims=True), found, best)
-        radius *= 0.5
+    reach = _FOLLOWED_MM
+    for _ in range(_HALVINGS):
+        along = np.cross(gradient(tibia, best), best - _feet(fibula, best))
+        along /= np.maximum(np.linalg.norm(along, axis=1), 1e-9)[:, None]
+        followed = (best[:, None] + reach * steps[:, None] * along[:, None]).reshape(-1, 3)
+        followed = _onto_edge(tibia, fibula, followed, 3).reshape(len(best), -1, 3)
+        ahead = np.einsum("dnk,dk->dn", followed, directions)
+        best = followed[np.arange(len(best)), np.argmax(ahead, axis=1)]
+        reach *= 0.5
     result: FloatArray = best
     return result
 
 
-def distances(field: Field, points: FloatArray) -> FloatArray:
-    """Distance of points outside a bone from its surface, shape (n,), mm: foot points slid along the surface until they rest."""
+def _onto_edge(tibia: Field, fibula: Field, points: FloatArray, rounds: int) -> FloatArray:
+    """Points near the band's edge moved onto it along the tibia, shape (n, 3)."""
+    for _ in range(rounds):
+        normal = gradient(tibia, points)
+        normal /= np.linalg.norm(normal, axis=1, keepdims=True)
+        away = points - _feet(fibula, points)
+        distance = np.linalg.norm(away, axis=1, keepdims=True)
+        steepest = away / distance
+        steepest -= np.einsum("ij,ij->i", steepest, normal)[:, None] * normal
+        # the distance grows along it by its length; where it hardly grows, careful steps
+        slope = np.maximum((steepest * steepest).sum(axis=1, keepdims=True), 0.02)
+        points = onto_surface(tibia, points + np.clip((_BAND_MM - distance) / slope, -3.0, 3.0) * steepest, 1)
+    return points
+
+
+def _feet(field: Field, points: FloatArray) -> FloatArray:
+    """Nearest points of a bone's surface to points outside of it, shape (n, 3): foot points slid along until they rest."""
     feet = onto_surface(field, points, 2)
     for _ in range(3):
         normal = gradient(field, feet)
         normal /= np.linalg.norm(normal, axis=1, keepdims=True)
         towards = points - feet
         feet = onto_surface(field, feet + towards - np.einsum("ij,ij->i", towards, normal)[:, None] * normal, 1)
-    result: FloatArray = np.linalg.norm(points - feet, axis=1)
+    result: FloatArray = feet
     return result

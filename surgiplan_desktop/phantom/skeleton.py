@@ -35,6 +35,8 @@ class Skeleton:
     ----------
     back, front
         Medial and lateral posterior plateau point; antero-superior edge and tuberosity of the tibia; all in P.
+    groove
+        Deepest point of the trochlea, in F.
     """
 
     parameters: LegParameters
@@ -43,6 +45,7 @@ class Skeleton:
     fibula: Fibula
     back: tuple[FloatArray, FloatArray]
     front: tuple[FloatArray, FloatArray]
+    groove: FloatArray
     lower: Placed
     patella: Patella
     hip: Hip
@@ -72,7 +75,7 @@ def build_skeleton(parameters: LegParameters) -> Skeleton:
     """
     vary = Variation(parameters.seed, parameters.variation)
     femur = build_femur(parameters, vary)
-    groove = float(trochlear_groove(femur)[0])
+    groove = trochlear_groove(femur)
     scale = parameters.knee_width_mm / 77.0
     p = parameters
     wanted = np.array([p.mpta_deg, p.tibial_torsion_deg, p.slope_medial_deg, p.slope_lateral_deg, p.tt_tg_mm or 0.0])
@@ -102,7 +105,7 @@ def build_skeleton(parameters: LegParameters) -> Skeleton:
                 mpta_of(axes @ (ankle_centre(tibia) - tibia.knee), axes @ joint_line(tibia)),
                 tibial_torsion(tibia, fibula, back),
                 *plateau_slopes(tibia, back),
-                wanted[4] if front is None else sideways + (axes @ front)[0] - groove,
+                wanted[4] if front is None else sideways + (axes @ front)[0] - groove[0],
             ]
         )
         error = reached - wanted
@@ -118,7 +121,7 @@ def build_skeleton(parameters: LegParameters) -> Skeleton:
         p, femur, vary, (straight.to_leg(edge), straight.to_leg(front)), (lower.to_leg(edge), lower.to_leg(front))
     )
     return Skeleton(
-        p, femur, tibia, fibula, back, (edge, front), lower, patella, Hip(femur.head, float(femur.head_radius), femur)
+        p, femur, tibia, fibula, back, (edge, front), groove, lower, patella, Hip(femur.head, float(femur.head_radius), femur)
     )
 
 

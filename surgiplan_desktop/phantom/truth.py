@@ -10,7 +10,6 @@ import numpy as np
 
 from surgiplan_desktop.base.arrays import FloatArray, unit
 from surgiplan_desktop.phantom.fields import Field
-from surgiplan_desktop.phantom.groove import trochlear_groove
 from surgiplan_desktop.phantom.kneecap import articular_inferior, poles
 from surgiplan_desktop.phantom.probe import bitangent, extreme_point, heights_along, saddle_below, shaft_points
 from surgiplan_desktop.phantom.ptfj import joint_margins
@@ -54,7 +53,7 @@ def femoral_points(skeleton: Skeleton) -> Points:
             femur, block(k * np.array([-33.0, -14.0, 29.0])), femur.block_axes @ unit([-0.75, -0.45, 0.45]), 3.0
         ),
         "greater_trochanter_tip": extreme_point(femur, femur.trochanter[2] + 6.0 * _UP, _UP, 3.0),
-        "trochlear_groove": trochlear_groove(femur),
+        "trochlear_groove": skeleton.groove,
     }
     bottom = min(low[0] @ _UP, low[1] @ _UP)
     top = max(float(femur.head[2] + femur.head_radius), float(points["greater_trochanter_tip"][2]))
