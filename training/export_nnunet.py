@@ -16,21 +16,18 @@ from __future__ import annotations
 
 import argparse
 import itertools
-import shutil
 from pathlib import Path
 from typing import Any
 
 import torch
 from nnunetv2.inference.predict_from_raw_data import nnUNetPredictor
-from pack_writing import write_onnx, write_pack
+from pack_writing import OWN, add_pack_options, card_of, head_of, new_pack, write_onnx, write_pack
 
 #: Labels that are bones of the leg by the names that public models give them; a side in the name makes it a label of that side.
 KNOWN = {
     "femur": 1, "tibia": 2, "patella": 3, "fibula": 4, "talus": 5, "hip": 6, "hip_bone": 6, "pelvis": 6, "sacrum": 7,
 }  # fmt: skip
 _SIDES = {"left": 100, "right": 0}
-#: From here on codes mean what the pack says.
-_OWN = 200
 _RESAMPLING = "resample_data_or_seg_to_shape"
 
 
@@ -50,9 +47,11 @@ class SliceNetwork(torch.nn.Module):
 def main(arguments: list[str] | None = None) -> None:
     """Write the pack."""
     options = _options(arguments)
-    partial = options.pack.with_name(f"{options.pack.name}.part")
-    shutil.rmtree(partial, ignore_errors=True)
-    partial.mkdir(parents=True)
+    with new_pack(options.pack) as partial:
+        _write(options, partial)
+
+
+def _write(options: argparse.Namespace, partial: Path) -> None:
     stages = [stage for stage in (options.previous, options.model) if stage is not None]
     networks: list[dict[str, Any]] = []
     labels: list[str] = []
@@ -74,25 +73,12 @@ def main(arguments: list[str] | None = None) -> None:
         name = ["lowres", "fullres"][number] if len(stages) == 2 else "network"
         networks.append(exported(predictor, partial, name, options, "lowres" if guided else ""))
     codes = label_codes(labels, dict(item.split("=") for item in options.codes))
-    both_sides = any(100 < code < _OWN for code in codes)
-    head = {
-        "name": options.name,
-        "version": options.version,
-        "licence": options.licence,
-        "intended_use": options.intended_use,
-        "population": options.population,
-        "training_data": options.training_data,
-        "limits": options.limits,
-        "modality": options.modality,
-        "sides": "labels" if both_sides else "geometry",
-    }
-    card = "\n\n".join([f"# {options.name} {options.version}", "An nnU-Net v2 as a model pack.", *(
-        f"**{name.replace('_', ' ').capitalize()}.** {text}" for name, text in list(head.items())[2:])])  # fmt: skip
+    head = head_of(options, codes)
     blending = {"what": "logits", "mirrors": mirrors}
     calibration = {"temperature": 1.0, "method": "none", "data": "none"}
-    write_pack(partial, head, list(zip(labels, codes, strict=True)), networks, blending, calibration, f"{card}\n")
-    shutil.rmtree(options.pack, ignore_errors=True)
-    partial.rename(options.pack)
+    write_pack(
+        partial, head, list(zip(labels, codes, strict=True)), networks, blending, calibration, card_of(head, "An nnU-Net v2")
+    )
 
 
 def _options(arguments: list[str] | None) -> argparse.Namespace:
@@ -103,15 +89,8 @@ def _options(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--folds", nargs="*", default=[])
     parser.add_argument("--checkpoint", default="checkpoint_final.pth")
     parser.add_argument("--codes", nargs="*", default=[], metavar="LABEL=CODE")
-    parser.add_argument("--axes", default="SPL")
-    parser.add_argument("--overlap", type=float, default=0.5)
     parser.add_argument("--no-mirrors", action="store_true", help="one pass a tile instead of all mirrored ones")
-    parser.add_argument("--halve", action="store_true", help="store the weights in float16")
-    parser.add_argument("--modality", default="CT", choices=("CT", "MR", "any"))
-    for name in ("name", "licence", "population", "training-data", "limits"):
-        parser.add_argument(f"--{name}", required=True)
-    parser.add_argument("--version", default="1.0.0")
-    parser.add_argument("--intended-use", default="research use only")
+    add_pack_options(parser)
     return parser.parse_args(arguments)
 
 
@@ -145,7 +124,7 @@ def label_codes(labels: list[str], chosen: dict[str, str]) -> list[int]:
     if unknown:
         raise SystemExit(f"--codes names no label of the model: {', '.join(sorted(unknown))}; it has {', '.join(labels)}")
     codes = []
-    own = itertools.count(_OWN)
+    own = itertools.count(OWN)
     for label in labels:
         words = label.lower().replace("-", "_").split("_")
         side = next((word for word in words if word in _SIDES), None)

@@ -17,14 +17,13 @@ from __future__ import annotations
 import argparse
 import importlib
 import json
-import shutil
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import onnxruntime
 import torch
-from pack_writing import write_onnx, write_pack
+from pack_writing import add_pack_options, card_of, head_of, new_pack, write_onnx, write_pack
 
 #: Largest difference between file and network in parts of the answer's standard deviation.
 _MOST, _MOST_HALVED = 1e-3, 5e-2
@@ -53,44 +52,29 @@ def main(arguments: list[str] | None = None) -> None:
     network.network.load_state_dict(weights_of(torch.load(options.weights, map_location="cpu", weights_only=True)))
     network.eval()
     labels = [(name, int(code)) for name, code in (item.split("=") for item in options.labels)]
-    partial = options.pack.with_name(f"{options.pack.name}.part")
-    shutil.rmtree(partial, ignore_errors=True)
-    partial.mkdir(parents=True)
-    path = partial / "network_0.onnx"
-    write_onnx(network, path, 1, options.tile, halve=options.halve)
-    difference = largest_difference(network, path, options.tile, len(labels) + 1)
-    print(f"the file differs from the network by {difference:.1e} of the answer's standard deviation")
-    if difference > (_MOST_HALVED if options.halve else _MOST):
-        raise SystemExit("the exported file does not answer as the network does")
-    normalisation = {"kind": "image" if options.per_image else "fixed"}
-    normalisation |= {"clip": options.clip} if options.clip else {}
-    normalisation |= {} if options.per_image else {"subtract": options.subtract, "divide": options.divide}
-    fields = {
-        "name": "network",
-        "spacing_mm": options.spacing,
-        "axes": options.axes,
-        "tile": options.tile,
-        "overlap": options.overlap,
-        "files": [path.name],
-        "normalisation": normalisation | {"outside": options.outside},
-    }
-    head = {
-        "name": options.name,
-        "version": options.version,
-        "licence": options.licence,
-        "intended_use": options.intended_use,
-        "population": options.population,
-        "training_data": options.training_data,
-        "limits": options.limits,
-        "modality": options.modality,
-        "sides": "labels" if any(100 < code < 200 for _, code in labels) else "geometry",
-    }
-    told = "\n\n".join(f"**{name}.** {text}" for name, text in head.items())
-    card = f"# {options.name}\n\nA {options.network} as a model pack.\n\n{told}\n"
-    blending = {"what": "logits", "mirrors": [[]]}
-    write_pack(partial, head, labels, [fields], blending, {"temperature": 1.0, "method": "none", "data": "none"}, card)
-    shutil.rmtree(options.pack, ignore_errors=True)
-    partial.rename(options.pack)
+    with new_pack(options.pack) as partial:
+        path = partial / "network_0.onnx"
+        write_onnx(network, path, 1, options.tile, halve=options.halve)
+        difference = largest_difference(network, path, options.tile, len(labels) + 1)
+        print(f"the file differs from the network by {difference:.1e} of the answer's standard deviation")
+        if difference > (_MOST_HALVED if options.halve else _MOST):
+            raise SystemExit("the exported file does not answer as the network does")
+        normalisation = {"kind": "image" if options.per_image else "fixed"}
+        normalisation |= {"clip": options.clip} if options.clip else {}
+        normalisation |= {} if options.per_image else {"subtract": options.subtract, "divide": options.divide}
+        fields = {
+            "name": "network",
+            "spacing_mm": options.spacing,
+            "axes": options.axes,
+            "tile": options.tile,
+            "overlap": options.overlap,
+            "files": [path.name],
+            "normalisation": normalisation | {"outside": options.outside},
+        }
+        head = head_of(options, [code for _, code in labels])
+        blending = {"what": "logits", "mirrors": [[]]}
+        calibration = {"temperature": 1.0, "method": "none", "data": "none"}
+        write_pack(partial, head, labels, [fields], blending, calibration, card_of(head, f"A {options.network}"))
 
 
 def _options(arguments: list[str] | None) -> argparse.Namespace:
@@ -102,20 +86,13 @@ def _options(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--labels", nargs="+", required=True, metavar="NAME=CODE")
     parser.add_argument("--tile", nargs=3, type=int, required=True)
     parser.add_argument("--spacing", nargs=3, type=float, required=True)
-    parser.add_argument("--axes", default="SPL")
-    parser.add_argument("--overlap", type=float, default=0.5)
     parser.add_argument("--clip", nargs=2, type=float)
     parser.add_argument("--subtract", type=float, default=0.0)
     parser.add_argument("--divide", type=float, default=1.0)
     parser.add_argument("--outside", type=float, default=0.0, help="what the network saw outside of images, normalised")
     parser.add_argument("--per-image", action="store_true", help="mean 0 and standard deviation 1 of each image")
     parser.add_argument("--answer", default="logits", choices=("logits", "softmax", "log_softmax"))
-    parser.add_argument("--halve", action="store_true", help="store the weights in float16")
-    parser.add_argument("--modality", default="CT", choices=("CT", "MR", "any"))
-    for name in ("name", "licence", "population", "training-data", "limits"):
-        parser.add_argument(f"--{name}", required=True)
-    parser.add_argument("--version", default="1.0.0")
-    parser.add_argument("--intended-use", default="research use only")
+    add_pack_options(parser)
     return parser.parse_args(arguments)
 
 

@@ -5,10 +5,13 @@ Shared by all exporters. Needs torch, onnx and onnxscript; nothing of the progra
 
 from __future__ import annotations
 
+import argparse
 import hashlib
 import json
+import shutil
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -19,10 +22,49 @@ from onnx import TensorProto, helper, numpy_helper
 
 #: Opset of the files: the newest that every engine of the last years runs.
 OPSET = 18
+#: From here on label codes mean what the pack says.
+OWN = 200
 #: Weights of fewer values stay float32: norms and biases cost nothing and would lose most.
 _LEAST_HALVED = 1024
 #: Largest value of float16; a weight beyond it cannot be halved.
 _HALF_MOST = 65504.0
+
+
+def add_pack_options(parser: argparse.ArgumentParser) -> None:
+    """Add what the maker of any pack must say of it."""
+    parser.add_argument("--axes", default="SPL")
+    parser.add_argument("--overlap", type=float, default=0.5)
+    parser.add_argument("--halve", action="store_true", help="store the weights in float16")
+    parser.add_argument("--modality", default="CT", choices=("CT", "MR", "any"))
+    for name in ("name", "licence", "population", "training-data", "limits"):
+        parser.add_argument(f"--{name}", required=True)
+    parser.add_argument("--version", default="1.0.0")
+    parser.add_argument("--intended-use", default="research use only")
+
+
+def head_of(options: argparse.Namespace, codes: Sequence[int]) -> dict[str, Any]:
+    """Return the top of model.toml from the options; a label of one side (code 101 to 199) means that labels tell the side."""
+    names = ("name", "version", "licence", "intended_use", "population", "training_data", "limits", "modality")
+    return {name: getattr(options, name) for name in names} | {
+        "sides": "labels" if any(100 < code < OWN for code in codes) else "geometry"
+    }
+
+
+def card_of(head: Mapping[str, Any], made_from: str) -> str:
+    """Return the card of a pack: what it was made from, and the fields of its head."""
+    told = (f"**{name.replace('_', ' ').capitalize()}.** {text}" for name, text in list(head.items())[2:])
+    return "\n\n".join([f"# {head['name']} {head['version']}", f"{made_from} as a model pack.", *told]) + "\n"
+
+
+@contextmanager
+def new_pack(folder: Path) -> Iterator[Path]:
+    """Give a folder to fill that takes the place of the pack's when all went well, and not otherwise."""
+    partial = folder.with_name(f"{folder.name}.part")
+    shutil.rmtree(partial, ignore_errors=True)
+    partial.mkdir(parents=True)
+    yield partial
+    shutil.rmtree(folder, ignore_errors=True)
+    partial.rename(folder)
 
 
 def write_onnx(network: torch.nn.Module, path: Path, channels: int, tile: Sequence[int], *, halve: bool = True) -> None:

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import shutil
 import sys
 from pathlib import Path
 from string import Template
@@ -21,7 +20,7 @@ from networks import CLASSES, DESIGNS, Design, UNet
 from rendering import AIR_HU, WINDOW_HU
 
 sys.path.append(str(Path(__file__).resolve().parents[1]))
-from pack_writing import write_half, write_onnx, write_pack
+from pack_writing import new_pack, write_half, write_onnx, write_pack
 
 _MOST_BYTES = 8 * 1000 * 1000
 #: Names and codes of the classes from channel 1. The last is no bone of the leg: the program drops what bears it.
@@ -83,9 +82,11 @@ def main() -> None:
     parser.add_argument("--state", default="preliminary")
     parser.add_argument("--shapes", type=Path, help="the shapes that it was trained on, counted for the card")
     options = parser.parse_args()
-    partial = options.pack.with_name(f"{options.pack.name}.part")
-    shutil.rmtree(partial, ignore_errors=True)
-    partial.mkdir(parents=True)
+    with new_pack(options.pack) as partial:
+        _write(options, partial)
+
+
+def _write(options: argparse.Namespace, partial: Path) -> None:
     networks, told = [], []
     for name, design in DESIGNS.items():
         files = []
@@ -118,8 +119,6 @@ def main() -> None:
     )
     blending = {"what": "probabilities", "mirrors": [[]], "uncertainty_mirrors": [[], [2]]}
     write_pack(partial, head, LABELS, networks, blending, calibration, card)
-    shutil.rmtree(options.pack, ignore_errors=True)
-    partial.rename(options.pack)
 
 
 def told_shapes(folder: Path | None) -> str:
