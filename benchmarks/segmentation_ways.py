@@ -1,19 +1,21 @@
-"""Bones with a model against bones without, on the same scans: joints narrowed to 1 mm, noise to 60 HU, thick slices.
+"""Bones with a model against bones without, on the same scans: joints narrowed to 1 mm, noise to 60 HU, thick slices, whole legs.
 
-    python benchmarks/segmentation_ways.py [--model leg-ct] [--legs 2] [--step-mm 1.0] [--results FILE.jsonl]
+    python benchmarks/segmentation_ways.py [--model leg-ct] [--legs 2] [--cases ...] [--results FILE.jsonl]
 
-Knees (150 mm) of drawn phantom legs, seeds that no training uses, are scanned with a joint gap of 3.5 and of 1 mm, with the noise
-of the kernel, 60 HU, and with slices of 2.5 mm, and segmented both ways. A row is, per bone, Dice of the labels and ASSD and HD95
-of the final surface (mm), the share of bone under another bone's name, and findings. Rows that are in the results file already
-are not run again.
+Legs of seeds that no training uses are scanned: the knee (150 mm, pixels of 1 mm) with a joint gap of 3.5 and of 1 mm, with the
+noise of the kernel, 60 HU, and with slices of 2.5 mm; the whole leg with voxels of 1.5 mm; hip, knee and ankle as three blocks
+of 2 mm. Each is segmented both ways. A row is, per bone, Dice of the labels and, of knees, ASSD and HD95 of the final surface
+(mm), the share of bone under another bone's name, and findings. Rows that are in the results file already are not run again.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -22,57 +24,69 @@ from surgiplan_desktop.base.paths import catalogue_roots
 from surgiplan_desktop.geometry.surface import bone_from_blocks
 from surgiplan_desktop.model.anatomy import BoneId, BoneName, Side, label_code
 from surgiplan_desktop.model.images import LabelMap, Volume
-from surgiplan_desktop.phantom.ct import simulate
 from surgiplan_desktop.phantom.ct.scene import CtScene
+from surgiplan_desktop.phantom.ct.simulate import SimulatedCt, simulate
 from surgiplan_desktop.phantom.draws import draw_leg
 from surgiplan_desktop.phantom.limb import Leg, build_leg
 from surgiplan_desktop.planning.limits import default_limits
 from surgiplan_desktop.segmentation.bones import find_bones
 from surgiplan_desktop.segmentation.leg_model import find_bones_with_model
-from surgiplan_desktop.segmentation.packs import pack_named
+from surgiplan_desktop.segmentation.packs import ModelPack, pack_named
 from surgiplan_desktop.validation.surface_distance import bone_distance
 
-#: Name of a row: narrowing of the joint (mm), noise (HU, None: the kernel's), slice thickness (mm, None: the step).
-CASES: dict[str, tuple[float, float | None, float | None]] = {
-    "plain": (0.0, None, None),
-    "joint 1 mm": (2.5, None, None),
-    "noise 60 HU": (0.0, 60.0, None),
-    "both": (2.5, 60.0, None),
-    "slices 2.5 mm": (0.0, None, 2.5),
+
+class ScanKind(NamedTuple):
+    """Voxel edge and slice thickness (None: the voxel edge), mm; narrowing of the joint, mm; noise (None: the kernel's), HU."""
+
+    step_mm: float = 1.0
+    slice_mm: float | None = None
+    narrowing_mm: float = 0.0
+    noise_hu: float | None = None
+    region: str = "knee"
+    blocks: int = 1
+
+
+CASES = {
+    "plain": ScanKind(),
+    "joint 1 mm": ScanKind(narrowing_mm=2.5),
+    "noise 60 HU": ScanKind(noise_hu=60.0),
+    "both": ScanKind(narrowing_mm=2.5, noise_hu=60.0),
+    "slices 2.5 mm": ScanKind(slice_mm=2.5),
+    "whole leg": ScanKind(step_mm=1.5, region=""),
+    "three blocks": ScanKind(step_mm=2.0, region="", blocks=3),
 }
 FIRST_SEED = 7000
 LENGTH_MM = 150.0
-BONES = (BoneName.FEMUR, BoneName.TIBIA, BoneName.PATELLA, BoneName.FIBULA)
 
 
-def knee_of(seed: int, case: str, step_mm: float) -> tuple[Volume, LabelMap, Leg]:
-    """Scan the knee of a drawn leg."""
-    narrowing, noise, thick = CASES[case]
-    parameters = replace(draw_leg(seed), joint_gap_mm=3.5, joint_narrowing_mm=narrowing)
-    spacing = step_mm if thick is None else (thick, step_mm, step_mm)
-    leg = build_leg(parameters)
-    scan = simulate(leg, spacing, seed=seed, scene=CtScene(noise_hu=noise, region="knee", region_mm=LENGTH_MM))
-    return scan.volumes[0], scan.labels[0], leg
+def scan_of(seed: int, case: str) -> tuple[SimulatedCt, Leg]:
+    """Scan a drawn leg or its knee."""
+    kind = CASES[case]
+    leg = build_leg(replace(draw_leg(seed), joint_gap_mm=3.5, joint_narrowing_mm=kind.narrowing_mm))
+    spacing = (kind.slice_mm or kind.step_mm, kind.step_mm, kind.step_mm)
+    scene = CtScene(noise_hu=kind.noise_hu, region=kind.region, region_mm=LENGTH_MM)
+    return simulate(leg, spacing, seed=seed, scene=scene, blocks=kind.blocks), leg
 
 
-def score(found: LabelMap, truth: LabelMap, side: Side) -> dict[str, float]:
-    """Dice per bone, and the percentage of bone under another bone's name."""
-    result = {}
-    wrong = total = 0
-    for name in BONES:
-        code = label_code(BoneId(side, name))
-        own, mine = truth.array == code, found.array == code
-        result[str(name)] = round(2.0 * float((own & mine).sum()) / max(1, int(own.sum() + mine.sum())), 4)
-        wrong += int(((found.array[own] > 0) & (found.array[own] != code)).sum())
-        total += int(own.sum())
-    return {**result, "wrong_name_percent": round(100.0 * wrong / max(1, total), 2)}
+def score(found: Sequence[LabelMap], truth: Sequence[LabelMap], side: Side) -> dict[str, float]:
+    """Dice per bone over all blocks, and the percentage of bone under another bone's name."""
+    mine, own = (np.concatenate([item.array.ravel() for item in labels]) for labels in (found, truth))
+    codes = {name: label_code(BoneId(side, name)) for name in BoneName}
+    result: dict[str, float] = {}
+    for name, code in codes.items():
+        here, there = own == code, mine == code
+        if here.any():
+            result[str(name)] = round(2.0 * float((here & there).sum()) / int(here.sum() + there.sum()), 4)
+    bone = np.isin(own, list(codes.values()))
+    wrong = float(((mine[bone] > 0) & (mine[bone] != own[bone])).mean())
+    return {**result, "wrong_name_percent": round(100.0 * wrong, 2)}
 
 
 def surface_score(found: LabelMap, volume: Volume, leg: Leg, doubt_mm: float) -> dict[str, float]:
     """ASSD and HD95 of the final surface of each bone within the scan, mm; absent where there is no surface."""
     ends = volume.affine(np.array([np.zeros(3), np.array(volume.shape) - 1.0]))
     result = {}
-    for name in BONES:
+    for name in (BoneName.FEMUR, BoneName.TIBIA, BoneName.PATELLA, BoneName.FIBULA):
         bone = BoneId(leg.side, name)
         try:
             surface = bone_from_blocks(bone, found, volume, doubt_mm=doubt_mm)
@@ -84,36 +98,43 @@ def surface_score(found: LabelMap, volume: Volume, leg: Leg, doubt_mm: float) ->
     return result
 
 
+def row_of(scan: SimulatedCt, leg: Leg, way: str, pack: ModelPack) -> dict[str, Any]:
+    """Segment one way and score."""
+    try:
+        found = find_bones_with_model(scan.volumes, pack) if way == "model" else find_bones(scan.volumes)
+    except SurgiPlanError as error:
+        nothing = [LabelMap(np.zeros_like(item.array), item.affine) for item in scan.labels]
+        return {**score(nothing, scan.labels, leg.side), "findings": [error.message_id]}
+    values = score(found.labels, scan.labels, leg.side)
+    if len(scan.volumes) == 1:
+        doubt = default_limits()["surface.label_doubt_mm"] if way == "model" else 0.0
+        values |= surface_score(found.labels[0], scan.volumes[0], leg, doubt)
+    return {**values, "findings": [item.code for item in (*found.findings, *(f for bone in found.bones for f in bone.findings))]}
+
+
 def main() -> None:
     """Run what is not there yet and print the means."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--model", default="leg-ct")
     parser.add_argument("--legs", type=int, default=2)
-    parser.add_argument("--step-mm", type=float, default=1.0)
+    parser.add_argument("--cases", nargs="+", choices=tuple(CASES), default=tuple(CASES))
     parser.add_argument("--results", type=Path, default=Path("segmentation_ways.jsonl"))
     options = parser.parse_args()
     rows = [json.loads(line) for line in options.results.read_text().splitlines()] if options.results.exists() else []
     done = {(row["seed"], row["case"], row["way"]) for row in rows}
     pack = pack_named(catalogue_roots(), options.model)
     for seed in range(FIRST_SEED, FIRST_SEED + options.legs):
-        for case in CASES:
+        for case in options.cases:
             ways = [way for way in ("model", "threshold") if (seed, case, way) not in done]
             if not ways:
                 continue
-            volume, truth, leg = knee_of(seed, case, options.step_mm)
+            scan, leg = scan_of(seed, case)
             for way in ways:
-                try:
-                    found = find_bones_with_model([volume], pack) if way == "model" else find_bones([volume])
-                    told = [item.code for item in (*found.findings, *(note for bone in found.bones for note in bone.findings))]
-                    doubt = default_limits()["surface.label_doubt_mm"] if way == "model" else 0.0
-                    values = score(found.labels[0], truth, leg.side) | surface_score(found.labels[0], volume, leg, doubt)
-                except SurgiPlanError as error:
-                    told, values = [error.message_id], score(LabelMap(np.zeros_like(truth.array), truth.affine), truth, leg.side)
-                rows.append({"seed": seed, "case": case, "way": way, **values, "findings": told})
+                rows.append({"seed": seed, "case": case, "way": way, **row_of(scan, leg, way, pack)})
                 with options.results.open("a", encoding="utf-8") as stream:
                     stream.write(json.dumps(rows[-1]) + "\n")
                 print(rows[-1], flush=True)
-    for case in CASES:
+    for case in options.cases:
         for way in ("model", "threshold"):
             some = [row for row in rows if row["case"] == case and row["way"] == way]
             if some:
