@@ -341,7 +341,7 @@ def _add_leg(graph: dict[Key, Node], case: Case, side: Side) -> None:
         neighbours = tuple(("found", side, name) for name in (BoneName.FEMUR, BoneName.TIBIA))
         needs = (bone_key(patella), *(key for key in neighbours if key in graph))
         found.append(("found", side, BoneName.PATELLA))
-        graph[found[-1]] = Node("find_patella", 1, find_patella, (side,), needs, "thread")
+        graph[found[-1]] = Node("find_patella", 2, find_patella, (side,), needs, "thread")
     if found:
         kneecap = patella if patella in case.bones else None
         present = tuple((bone.bone, bone_key(bone)) for bone in (femur, tibia, fibula, kneecap) if bone is not None)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from types import MappingProxyType
 
 import numpy as np
-from scipy.ndimage import uniform_filter1d
+from scipy.ndimage import median_filter, uniform_filter1d
 
 from surgiplan_desktop.base.arrays import FloatArray
 from surgiplan_desktop.base.progress import SILENT, Progress
@@ -23,13 +23,19 @@ _ALL = ("patella_superior_pole", "patella_inferior_pole", "patella_articular_inf
 #: Height of a patella, mm; a usual one is this high.
 _HEIGHT_MM = (22.0, 65.0)
 _USUAL_MM = 44.0
-#: The lower edge of the face looks back and this much down (deg).
+#: The edge is first looked for back and this much down (deg); then it looks half way between what lies above and below it.
 _EDGE_DOWN_DEG = 12.0
+#: Above and below the edge (usual size, mm) lies what tells which way it looks, in columns of this half width.
+_BESIDE_EDGE_MM = (1.5, 5.0)
+_LOOK_HALF_MM = 3.0
+_LOOKS_AVERAGED = 5
+#: The base is broad and flat: its top is the apex of a fit of this radius, mm.
+_BASE_FIT_MM = 8.0
 #: Columns in which the edge is looked for, to either side of the inferior pole, their step and half width (usual size), mm.
 _COLUMNS_MM = 11.0
 _COLUMN_STEP_MM = 1.5
 _COLUMN_HALF_MM = 2.0
-_EDGE_HALF_MM = (2.5, 3.5)
+_EDGE_HALF_MM = (3.0, 3.5)
 _FEWEST_COLUMNS = 5
 _BESIDE = 3
 
@@ -84,6 +90,7 @@ def _axes(surface: BoneSurface, side: Side, others: tuple[Landmarks, ...]) -> tu
                 lateral, status = outer - inner, "auto"
                 shaft = up if foot is None or head is None else head - foot
                 up = shaft / np.linalg.norm(shaft)
+                lateral = _turned_to(leg, lateral, up)
     lateral = lateral / np.linalg.norm(lateral)
     anterior = side.sign * np.cross(up, lateral)
     local = surface.vertices - surface.centroid
@@ -97,13 +104,25 @@ def _axes(surface: BoneSurface, side: Side, others: tuple[Landmarks, ...]) -> tu
     return np.array([lateral, forward, side.sign * np.cross(lateral, forward)]), status
 
 
+def _turned_to(leg: Landmarks, line: FloatArray, up: FloatArray) -> FloatArray:
+    """The joint line with the turn about ``up`` of the posterior line: how far front or back a condyle is lowest is loose."""
+    for bone in ("plateau", "condyle"):
+        inner, outer = (leg.point(f"{side}_posterior_{bone}") for side in ("medial", "lateral"))
+        if inner is not None and outer is not None:
+            forward = np.cross(up, outer - inner)
+            forward = forward / np.linalg.norm(forward)
+            turned: FloatArray = line - float(line @ forward) * forward
+            return turned
+    return line
+
+
 def _points(found: Found, surface: BoneSurface, axes: FloatArray, status: LandmarkStatus) -> None:
     up = axes[2]
     heights = surface.heights(up)
     tall = float(np.ptp(heights))
     if not _HEIGHT_MM[0] < tall < _HEIGHT_MM[1]:
         return
-    top = extreme(surface, surface.real & (heights > heights.max() - 12.0), up, radius_mm=6.0)
+    top = extreme(surface, surface.real & (heights > heights.max() - 12.0), up, radius_mm=_BASE_FIT_MM)
     low = extreme(surface, surface.real & (heights < heights.min() + 10.0), -up, radius_mm=4.0)
     if top is not None:
         add(found, "patella_superior_pole", top[0], rms=top[1], status=status)
@@ -120,33 +139,19 @@ def _articular_edge(
 ) -> tuple[FloatArray, float, int] | None:
     """Lowest point of the lower edge of the articular face, RMS of the curve through the edge and its columns.
 
-    In each sagittal column the edge is the crest towards back and down; through the columns runs a curve, whose lowest point
-    counts. None where fewer than five columns show an edge.
+    In each sagittal column the edge is the ridge between the face and what lies below it: the point that stands out farthest
+    along the bisector of both. Through the columns runs a curve, whose lowest point counts. None where fewer than five columns
+    show an edge.
     """
-    lateral, anterior, up = axes
+    up = axes[2]
     size = tall / _USUAL_MM
-    offset = surface.vertices - pole
-    x, height = offset @ lateral, offset @ up
-    tilt = np.radians(_EDGE_DOWN_DEG)
-    outward = -np.cos(tilt) * anterior - np.sin(tilt) * up
-    region = surface.real & (height > 1.5 * size) & (height < 0.5 * tall) & (surface.normals @ outward > 0.5)
-    points, areas = surface.vertices[region], surface.areas[region]
-    x = x[region]
-    edge: list[FloatArray] = []
-    for column in np.arange(-_COLUMNS_MM, _COLUMNS_MM + 0.1, _COLUMN_STEP_MM) * size:
-        own = np.flatnonzero(np.abs(x - column) < _COLUMN_HALF_MM)
-        if len(own) < 6:
-            continue
-        seed = points[own[int(np.argmax(points[own] @ outward))]]
-        seed = seed + (column - float((seed - pole) @ lateral)) * lateral
-        quadric = fit_quadric(points, areas, seed, outward, lateral, _EDGE_HALF_MM)
-        crest = None if quadric is None else crest_point(quadric, 2.5)
-        if crest is not None:
-            edge.append(crest)
+    columns, outward = _first_edge(surface, axes, pole, tall)
+    columns, outward = _bisecting(surface, axes, columns, outward, size)
+    edge = [crest for seed, out in zip(columns, outward, strict=True) if (crest := _crest(surface, axes, seed, out)) is not None]
     if len(edge) < _FEWEST_COLUMNS:
         return None
     rim = np.array(edge) - pole
-    across, rise, back = rim @ lateral, rim @ up, rim @ anterior
+    across, rise, back = rim @ axes[0], rim @ up, rim @ axes[1]
     # one side rises more slowly than the other: only the columns next to the lowest (of a running mean) make the curve
     middle = int(np.argmin(uniform_filter1d(rise, 3, mode="nearest")))
     keep = np.arange(max(middle - _BESIDE, 0), min(middle + _BESIDE + 1, len(rim)))
@@ -154,5 +159,60 @@ def _articular_edge(
     lowest = float(np.clip(-b / (2.0 * a), across[keep].min(), across[keep].max())) if a > 1e-4 else float(across[middle])
     depth = np.polynomial.polynomial.polyval(lowest, np.polynomial.polynomial.polyfit(across[keep], back[keep], 2))
     residual = np.polynomial.polynomial.polyval(across[keep], np.array([c, b, a])) - rise[keep]
-    point = pole + lowest * lateral + float(c + b * lowest + a * lowest**2) * up + float(depth) * anterior
+    point = pole + lowest * axes[0] + float(c + b * lowest + a * lowest**2) * up + float(depth) * axes[1]
     return point, float(np.sqrt(np.mean(residual**2))), len(rim)
+
+
+def _first_edge(surface: BoneSurface, axes: FloatArray, pole: FloatArray, tall: float) -> tuple[FloatArray, FloatArray]:
+    """What stands out farthest back and a little down in each column, and that direction for each, both (n, 3)."""
+    lateral, anterior, up = axes
+    size, tilt = tall / _USUAL_MM, np.radians(_EDGE_DOWN_DEG)
+    outward = -np.cos(tilt) * anterior - np.sin(tilt) * up
+    offset = surface.vertices - pole
+    x, height = offset @ lateral, offset @ up
+    region = np.flatnonzero(surface.real & (height > 1.5 * size) & (height < 0.5 * tall) & (surface.normals @ outward > 0.5))
+    seeds: list[FloatArray] = []
+    for column in np.arange(-_COLUMNS_MM, _COLUMNS_MM + 0.1, _COLUMN_STEP_MM) * size:
+        own = region[np.abs(x[region] - column) < _COLUMN_HALF_MM]
+        if len(own) >= 6:
+            farthest = own[int(np.argmax(surface.vertices[own] @ outward))]
+            seed = surface.vertices[farthest] + (column - float(x[farthest])) * lateral
+            crest = _crest(surface, axes, seed, outward)
+            if crest is not None:
+                seeds.append(crest)
+    return np.array(seeds).reshape(-1, 3), np.tile(outward, (len(seeds), 1))
+
+
+def _bisecting(
+    surface: BoneSurface, axes: FloatArray, seeds: FloatArray, outward: FloatArray, size: float
+) -> tuple[FloatArray, FloatArray]:
+    """The seeds at which surface lies above and below, and the bisector of its two normals in the sagittal plane, both (n, 3)."""
+    lateral, anterior, up = axes
+    looks: list[float] = []
+    kept: list[FloatArray] = []
+    for seed, out in zip(seeds, outward, strict=True):
+        offset = surface.vertices - seed
+        rise = offset @ (up - float(up @ out) * out)
+        near = surface.real & (np.abs(offset @ lateral) < _LOOK_HALF_MM) & (surface.normals @ out > 0.2)
+        angles = []
+        for sign in (1.0, -1.0):
+            part = near & (sign * rise > _BESIDE_EDGE_MM[0] * size) & (sign * rise < _BESIDE_EDGE_MM[1] * size)
+            if part.any():
+                normal = surface.areas[part] @ surface.normals[part]
+                angles.append(float(np.arctan2(-normal @ up, -normal @ anterior)))
+        if len(angles) == 2:
+            looks.append(0.5 * sum(angles))
+            kept.append(seed)
+    if not kept:
+        return seeds[:0], outward[:0]
+    # neighbouring columns look alike, whatever the noise
+    tilt = uniform_filter1d(median_filter(np.array(looks), _LOOKS_AVERAGED, mode="nearest"), 3, mode="nearest")
+    return np.array(kept), -np.cos(tilt)[:, None] * anterior - np.sin(tilt)[:, None] * up
+
+
+def _crest(surface: BoneSurface, axes: FloatArray, seed: FloatArray, outward: FloatArray) -> FloatArray | None:
+    """Crest of the sagittal profile near ``seed`` along ``outward``; None where there is none."""
+    near = surface.real & (surface.normals @ outward > 0.2)
+    near &= np.einsum("ij,ij->i", surface.vertices - seed, surface.vertices - seed) < 100.0
+    quadric = fit_quadric(surface.vertices[near], surface.areas[near], seed, outward, axes[0], _EDGE_HALF_MM)
+    return None if quadric is None else crest_point(quadric, 2.5)
