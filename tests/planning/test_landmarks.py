@@ -149,11 +149,10 @@ def test_the_mirror_image_is_the_other_leg() -> None:
             assert at(left, name) == pytest.approx(estimate.point_lps * [-1.0, 1.0, 1.0], abs=1e-5), name
 
 
-def test_noise_moves_no_angle_by_a_quarter_of_a_degree() -> None:
+def test_noise_moves_no_angle_by_a_fifth_of_a_degree() -> None:
     (_, exact), (_, noisy) = leg(), leg(noise=0.3)
     for name in ANGLES:
-        # wanted: 0.2; mLDFA of this draw moves by 0.213, the condyles' contacts are that loose
-        assert noisy.number(name) == pytest.approx(exact.number(name), abs=0.22), name
+        assert noisy.number(name) == pytest.approx(exact.number(name), abs=0.2), name
     for name in TORSIONS:
         assert noisy.number(name) == pytest.approx(exact.number(name), abs=0.5), name
 

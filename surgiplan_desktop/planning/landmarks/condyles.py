@@ -17,6 +17,9 @@ from surgiplan_desktop.planning.landmarks.surface import BoneSurface
 REGION_MM = 40.0
 #: Contacts of a bitangent lie this far apart (clinical.md A.1: 35-65 mm; wider here for very small and large bones).
 _APART_MM = (28.0, 75.0)
+#: The joint line hangs on the height of its contacts alone: each is fitted over this share of the femur's width, so that noise
+#: of a coarse mesh averages out; beyond, the patch would run over the condyle's rims.
+_DISTAL_FIT_SHARE = 0.14
 #: Band below the highest section of the notch that counts as its roof.
 _ROOF_MM = 0.6
 #: Half axes of the patch at the notch's edge to which a saddle is fitted (across, front to back), and how far it may lie, mm.
@@ -131,8 +134,9 @@ def _posterior_contact(surface: BoneSurface, up: FloatArray, lateral: FloatArray
 def _distal_contact(surface: BoneSurface, up: FloatArray, lateral: FloatArray) -> Contact | None:
     heights = surface.heights(up)
     region = surface.real & (heights < heights.min() + 25.0)
-    middle = float(np.median(surface.vertices[region] @ lateral))
-    contacts = bitangent(surface, region, lateral, -up, across=middle)
+    across = surface.vertices[region] @ lateral
+    radius = _DISTAL_FIT_SHARE * float(np.ptp(across))
+    contacts = bitangent(surface, region, lateral, -up, across=float(np.median(across)), radius_mm=radius)
     return _checked(contacts, lateral)
 
 
