@@ -24,6 +24,8 @@ from tests.planning.bone_shapes import Shape
 
 ANGLES = ("hka_deviation", "mldfa", "mpta", "jlca")
 TORSIONS = ("femoral_torsion",)
+#: These bones have equal condyles and level plateaus, as prostheses do, and are told to.
+MADE = {"bone_condyles_alike", "bone_plateau_flat"}
 KNEE, ANKLE = np.zeros(3), np.array([0.0, 0.0, -370.0])
 
 
@@ -199,7 +201,7 @@ def test_a_leg_in_three_blocks_is_the_same_leg() -> None:
     measures, whole = measure_points(landmarks), leg()[1]
     for name in (*ANGLES, "wbl"):
         assert measures.number(name) == pytest.approx(whole.number(name), abs=0.05), name
-    assert codes(landmarks.findings) == set()
+    assert codes(landmarks.findings) <= MADE
 
 
 def test_upside_down_is_found_and_said() -> None:
@@ -208,7 +210,7 @@ def test_upside_down_is_found_and_said() -> None:
     found = (find_femur(Side.RIGHT, femur.bone), find_tibia(Side.RIGHT, tibia.bone))
     # these bones are made of spheres and rods: the template may disagree, which is no more than a warning
     for part in found:
-        assert {item.code for item in part.findings if item.severity == "critical"} == {"bone_upside_down"}
+        assert {item.code for item in part.findings if item.severity == "critical"} - MADE == {"bone_upside_down"}
     measures = measure_points(merge_landmarks(Side.RIGHT, (), *found))
     assert measures.number("mldfa") == pytest.approx(leg()[1].number("mldfa"), abs=0.02)
     assert measures.number("mpta") == pytest.approx(leg()[1].number("mpta"), abs=0.02)
@@ -271,7 +273,7 @@ def test_the_same_bone_gives_the_same_bytes() -> None:
 def test_a_sliver_of_bone_gives_reasons_not_measures(name: str, low: float, high: float) -> None:
     find = find_femur if name == "femur" else find_tibia
     landmarks = find(Side.RIGHT, getattr(bone_shapes, name)(spacing=2.5, cuts=((low, high),)).bone)
-    assert landmarks.findings == ()
+    assert {item.code for item in landmarks.findings} <= MADE
     measures = measure_points(merge_landmarks(Side.RIGHT, (), landmarks))
     sizes = {"tibia_ml_width", "femur_ml_width"}
     assert {item.id for item in measures.items.values() if item.value is not None} <= sizes

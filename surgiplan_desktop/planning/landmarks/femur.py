@@ -13,6 +13,7 @@ from surgiplan_desktop.model.anatomy import BoneName, LandmarkId, Side
 from surgiplan_desktop.model.mesh import Bone
 from surgiplan_desktop.model.study import Finding
 from surgiplan_desktop.planning.landmarks import condyles as distal
+from surgiplan_desktop.planning.landmarks.artificial import femur_artificial
 from surgiplan_desktop.planning.landmarks.epicondyles import find_adductor_tubercle, find_axis, find_epicondyles
 from surgiplan_desktop.planning.landmarks.found import Found, add, axis_between, complete, end_cut, miss, not_found
 from surgiplan_desktop.planning.landmarks.groove import find_groove
@@ -96,6 +97,7 @@ def find_femur(side: Side, femur: Bone, *, progress: Progress = SILENT) -> Landm
     axes = None if condyles is None else np.array([condyles.lateral, condyles.anterior, condyles.up])
     judge(found, findings, side, BoneName.FEMUR, surface, axes)
     findings += femur_doubts(found, None if head is None else head.sphere.radius, width)
+    findings += [] if condyles is None else femur_artificial(surface, condyles)
     progress.step(4, 4, "landmarks_femur")
     radius = None if head is None else head.sphere.radius
     items = MappingProxyType(complete(found, (BoneName.FEMUR,)))

@@ -14,6 +14,7 @@ from surgiplan_desktop.model.anatomy import BoneName, LandmarkId, Side
 from surgiplan_desktop.model.mesh import Bone
 from surgiplan_desktop.model.study import Finding
 from surgiplan_desktop.planning.landmarks import ankle, plateau
+from surgiplan_desktop.planning.landmarks.artificial import tibia_artificial
 from surgiplan_desktop.planning.landmarks.fibula import find_fibula
 from surgiplan_desktop.planning.landmarks.found import Found, add, axis_between, bone_missing, complete, end_cut, miss
 from surgiplan_desktop.planning.landmarks.judge import judge
@@ -125,6 +126,7 @@ def find_tibia(side: Side, tibia: Bone, fibula: Bone | None = None, *, progress:
     if beside is not None:
         judge(found, findings, side, BoneName.FIBULA, beside, own)
     findings += tibia_doubts(found, surface, own, width)
+    findings += tibia_artificial(surface, axes.up, cut_top=cut_top, plateau_mm2=_PLATEAU_AREA_MM2)
     progress.step(4, 4, "landmarks_tibia")
     return Landmarks(
         side,
