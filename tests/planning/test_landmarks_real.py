@@ -16,6 +16,7 @@ from surgiplan_desktop.model.anatomy import BoneId, BoneName, Side
 from surgiplan_desktop.model.mesh import Bone, BonePart, Mesh
 from surgiplan_desktop.planning.landmarks.femur import find_femur
 from surgiplan_desktop.planning.landmarks.merge import merge_landmarks
+from surgiplan_desktop.planning.landmarks.patella import find_patella
 from surgiplan_desktop.planning.landmarks.tibia import find_tibia
 from surgiplan_desktop.planning.measures import measure_points
 
@@ -95,3 +96,20 @@ def test_a_coarser_mesh_of_the_same_tibia_measures_alike(side: Side, data_folder
     first, second = (measure_points(merge_landmarks(side, (), find_tibia(side, bone))) for bone in (tibia, other))
     assert second.number("mpta") == pytest.approx(first.number("mpta"), abs=0.2)
     assert second.number("tibia_length") == pytest.approx(first.number("tibia_length"), abs=0.5)
+
+
+def test_visible_human_patellae(data_folder: Folder) -> None:
+    """Both sides alike: the lower border of the face about a quarter of the way up from the inferior pole."""
+    folder = data_folder("visible-human-bones")
+    lengths = []
+    for side in Side:
+        (path,) = folder.rglob(f"VHF_{side.value.capitalize()}_Bone_Patella_smooth.stl")
+        found = find_patella(side, bone(path, side, BoneName.PATELLA))
+        top, low, edge = (found.point(f"patella_{name}") for name in ("superior_pole", "inferior_pole", "articular_inferior"))
+        assert top is not None
+        assert low is not None
+        assert edge is not None
+        up = (top - low) / np.linalg.norm(top - low)
+        assert 0.15 < float((edge - low) @ up) / float(np.linalg.norm(top - low)) < 0.35
+        lengths.append([np.linalg.norm(top - low), np.linalg.norm(top - edge), np.linalg.norm(edge - low)])
+    assert lengths[0] == pytest.approx(lengths[1], abs=2.0)

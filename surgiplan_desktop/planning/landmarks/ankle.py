@@ -26,6 +26,12 @@ _SURE_MM = 9.0
 _LEFT_MM = 0.35
 #: ... or, on a plafond that is no plain arch, by this many times what it is off by anyway.
 _LEFT_RMS = 2.5
+#: A rounded edge leaves the arch as the square of the way into it: where it is off by four times as much, it is twice as far in.
+#: So the joint ends as far before the first place as that is before the second, but no farther than a rounded edge is wide, mm.
+_FURTHER_OFF = 4.0
+#: A plafond that is no plain arch tells nothing of its edges: the arch must fit at least so well, mm.
+_SMOOTH_MM = 0.6
+_EDGE_MM = 3.0
 #: The rim of the patch is taken where this share of it lies beyond, and the plane is fitted to this share of the way to the rim.
 _RIM_QUANTILES = (0.02, 0.98)
 _INNER_SHARE = 0.75
@@ -113,7 +119,8 @@ def plafond_ends(
         terms, *_ = np.linalg.lstsq(_arch_terms(x[arch], y[arch]), z[arch], rcond=None)
         off = np.abs(z - _arch_terms(x, y) @ terms)
         rough = float(np.sqrt(np.mean(off[arch] ** 2)))
-        on_arch = near & (off < max(_LEFT_MM, _LEFT_RMS * rough))
+        left = max(_LEFT_MM, _LEFT_RMS * rough)
+        on_arch = near & (off < left)
         grown = largest_piece(surface, on_arch)
         if np.array_equal(grown, arch):
             break
@@ -122,6 +129,11 @@ def plafond_ends(
     ends: list[FloatArray | None] = []
     for sign in (-1.0, 1.0):
         end = _end_of(sign * x[strip], y[strip])
+        if end is not None and sign > 0.0 and left < _SMOOTH_MM:
+            # the lateral edge is round; the medial one is the corner with the malleolus
+            beyond = largest_piece(surface, near & (off < _FURTHER_OFF * left)) & (np.abs(y) < _STRIP_MM)
+            further = _end_of(x[beyond], y[beyond])
+            end -= 0.0 if further is None else min(max(further - end, 0.0), _EDGE_MM)
         ends.append(None if end is None else plafond.centre + sign * end * direction)
     return ends[0], ends[1]
 

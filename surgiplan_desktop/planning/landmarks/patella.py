@@ -23,20 +23,27 @@ _ALL = ("patella_superior_pole", "patella_inferior_pole", "patella_articular_inf
 #: Height of a patella, mm; a usual one is this high.
 _HEIGHT_MM = (22.0, 65.0)
 _USUAL_MM = 44.0
-#: The edge is first looked for back and this much down (deg); then it looks half way between what lies above and below it.
-_EDGE_DOWN_DEG = 12.0
-#: Above and below the edge (usual size, mm) lies what tells which way it looks, in columns of this half width.
-_BESIDE_EDGE_MM = (1.5, 5.0)
+#: Heights (share of the patella's from the inferior pole) of the bare part below the articular face and of the face's own lower
+#: half, whose bisector the edge between them looks along, and where that edge is looked for.
+_BARE = (0.08, 0.24)
+_FACE = (0.30, 0.55)
+_EDGE_AT = (0.12, 0.45)
+#: In columns of this half width (usual size, mm); neighbouring ones look alike.
 _LOOK_HALF_MM = 3.0
 _LOOKS_AVERAGED = 5
+_FEWEST_VERTICES = 6
+#: What looks back at all: cosine.
+_BACK = 0.15
 #: The base is broad and flat: its top is the apex of a fit of this radius, mm.
 _BASE_FIT_MM = 8.0
 #: Columns in which the edge is looked for, to either side of the inferior pole, their step and half width (usual size), mm.
-_COLUMNS_MM = 11.0
+_COLUMNS_MM = 9.0
 _COLUMN_STEP_MM = 1.5
 _COLUMN_HALF_MM = 2.0
 _EDGE_HALF_MM = (3.0, 3.5)
 _FEWEST_COLUMNS = 5
+#: What lies farther in front of the rearmost column's edge is the side of the bone, no border of the face (usual size, mm).
+_FORWARD_MM = 4.0
 _BESIDE = 3
 
 
@@ -144,13 +151,14 @@ def _articular_edge(
     show an edge.
     """
     up = axes[2]
-    size = tall / _USUAL_MM
-    columns, outward = _first_edge(surface, axes, pole, tall)
-    columns, outward = _bisecting(surface, axes, columns, outward, size)
-    edge = [crest for seed, out in zip(columns, outward, strict=True) if (crest := _crest(surface, axes, seed, out)) is not None]
+    edge = _edge(surface, axes, pole, tall)
     if len(edge) < _FEWEST_COLUMNS:
         return None
     rim = np.array(edge) - pole
+    behind = rim @ axes[1]
+    rim = rim[behind < behind.min() + _FORWARD_MM * tall / _USUAL_MM]
+    if len(rim) < _FEWEST_COLUMNS:
+        return None
     across, rise, back = rim @ axes[0], rim @ up, rim @ axes[1]
     # one side rises more slowly than the other: only the columns next to the lowest (of a running mean) make the curve
     middle = int(np.argmin(uniform_filter1d(rise, 3, mode="nearest")))
@@ -163,51 +171,39 @@ def _articular_edge(
     return point, float(np.sqrt(np.mean(residual**2))), len(rim)
 
 
-def _first_edge(surface: BoneSurface, axes: FloatArray, pole: FloatArray, tall: float) -> tuple[FloatArray, FloatArray]:
-    """What stands out farthest back and a little down in each column, and that direction for each, both (n, 3)."""
+def _edge(surface: BoneSurface, axes: FloatArray, pole: FloatArray, tall: float) -> list[FloatArray]:
+    """Point of the edge (3,) in each column that has one: farthest along the bisector of bare part and face.
+
+    The bisector is taken from all of both, not from what lies next to the edge: real faces are bent, and their edges soft.
+    """
     lateral, anterior, up = axes
-    size, tilt = tall / _USUAL_MM, np.radians(_EDGE_DOWN_DEG)
-    outward = -np.cos(tilt) * anterior - np.sin(tilt) * up
+    size = tall / _USUAL_MM
     offset = surface.vertices - pole
-    x, height = offset @ lateral, offset @ up
-    region = np.flatnonzero(surface.real & (height > 1.5 * size) & (height < 0.5 * tall) & (surface.normals @ outward > 0.5))
-    seeds: list[FloatArray] = []
-    for column in np.arange(-_COLUMNS_MM, _COLUMNS_MM + 0.1, _COLUMN_STEP_MM) * size:
-        own = region[np.abs(x[region] - column) < _COLUMN_HALF_MM]
-        if len(own) >= 6:
-            farthest = own[int(np.argmax(surface.vertices[own] @ outward))]
-            seed = surface.vertices[farthest] + (column - float(x[farthest])) * lateral
-            crest = _crest(surface, axes, seed, outward)
-            if crest is not None:
-                seeds.append(crest)
-    return np.array(seeds).reshape(-1, 3), np.tile(outward, (len(seeds), 1))
-
-
-def _bisecting(
-    surface: BoneSurface, axes: FloatArray, seeds: FloatArray, outward: FloatArray, size: float
-) -> tuple[FloatArray, FloatArray]:
-    """The seeds at which surface lies above and below, and the bisector of its two normals in the sagittal plane, both (n, 3)."""
-    lateral, anterior, up = axes
+    x, share = offset @ lateral, offset @ up / tall
+    back = surface.real & (surface.normals @ anterior < -_BACK)
+    columns: list[float] = []
     looks: list[float] = []
-    kept: list[FloatArray] = []
-    for seed, out in zip(seeds, outward, strict=True):
-        offset = surface.vertices - seed
-        rise = offset @ (up - float(up @ out) * out)
-        near = surface.real & (np.abs(offset @ lateral) < _LOOK_HALF_MM) & (surface.normals @ out > 0.2)
-        angles = []
-        for sign in (1.0, -1.0):
-            part = near & (sign * rise > _BESIDE_EDGE_MM[0] * size) & (sign * rise < _BESIDE_EDGE_MM[1] * size)
-            if part.any():
-                normal = surface.areas[part] @ surface.normals[part]
-                angles.append(float(np.arctan2(-normal @ up, -normal @ anterior)))
-        if len(angles) == 2:
-            looks.append(0.5 * sum(angles))
-            kept.append(seed)
-    if not kept:
-        return seeds[:0], outward[:0]
-    # neighbouring columns look alike, whatever the noise
-    tilt = uniform_filter1d(median_filter(np.array(looks), _LOOKS_AVERAGED, mode="nearest"), 3, mode="nearest")
-    return np.array(kept), -np.cos(tilt)[:, None] * anterior - np.sin(tilt)[:, None] * up
+    for column in np.arange(-_COLUMNS_MM, _COLUMNS_MM + 0.1, _COLUMN_STEP_MM) * size:
+        near = back & (np.abs(x - column) < _LOOK_HALF_MM * size)
+        parts = [near & (share > low) & (share < high) for low, high in (_BARE, _FACE)]
+        if min(np.count_nonzero(part) for part in parts) >= _FEWEST_VERTICES:
+            sums = [surface.areas[part] @ surface.normals[part] for part in parts]
+            looks.append(float(np.mean([np.arctan2(-normal @ up, -normal @ anterior) for normal in sums])))
+            columns.append(float(column))
+    if len(columns) < _FEWEST_COLUMNS:
+        return []
+    tilts = uniform_filter1d(median_filter(np.array(looks), _LOOKS_AVERAGED, mode="nearest"), 3, mode="nearest")
+    edge: list[FloatArray] = []
+    for column, tilt in zip(columns, tilts, strict=True):
+        outward = -np.cos(tilt) * anterior - np.sin(tilt) * up
+        own = np.flatnonzero(back & (np.abs(x - column) < _COLUMN_HALF_MM * size) & (share > _EDGE_AT[0]) & (share < _EDGE_AT[1]))
+        if len(own) < _FEWEST_VERTICES:
+            continue
+        farthest = own[int(np.argmax(surface.vertices[own] @ outward))]
+        crest = _crest(surface, axes, surface.vertices[farthest] + (column - x[farthest]) * lateral, outward)
+        if crest is not None:
+            edge.append(crest)
+    return edge
 
 
 def _crest(surface: BoneSurface, axes: FloatArray, seed: FloatArray, outward: FloatArray) -> FloatArray | None:
