@@ -43,8 +43,8 @@ def _furthest(tibia: Field, fibula: Field, band: FloatArray, directions: FloatAr
     for _ in range(_HALVINGS):
         along = np.cross(gradient(tibia, best), best - _feet(fibula, best))
         along /= np.maximum(np.linalg.norm(along, axis=1), 1e-9)[:, None]
-        followed = (best[:, None] + reach * steps[:, None] * along[:, None]).reshape(-1, 3)
-        followed = _onto_edge(tibia, fibula, followed, 3).reshape(len(best), -1, 3)
+        started = best[:, None] + reach * steps[:, None] * along[:, None]
+        followed = _onto_edge(tibia, fibula, started.reshape(-1, 3), 3).reshape(started.shape)
         ahead = np.einsum("dnk,dk->dn", followed, directions)
         best = followed[np.arange(len(best)), np.argmax(ahead, axis=1)]
         reach *= 0.5
