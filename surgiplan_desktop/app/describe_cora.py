@@ -28,11 +28,12 @@ def cora_data(items: tuple[LegCora, ...], texts: Texts) -> dict[str, object]:
 
 
 def cora_lines(items: tuple[LegCora, ...], texts: Texts) -> Iterator[str]:
-    """Yield a line a reference and bone."""
+    """Yield the heading, then a line a reference and bone."""
+    yield "  " + texts.text("label.cora_heading")
     for item in items:
-        yield "  " + reference_words(item, texts)
+        yield "    " + reference_words(item, texts)
         for bone in item.bones:
-            yield f"    {texts.text(f'label.{bone.bone.value}')}: {' '.join(bone_words(bone, texts))}"
+            yield f"      {texts.text(f'label.{bone.bone.value}')}: {' '.join(bone_words(bone, texts))}"
 
 
 def reference_words(item: LegCora, texts: Texts) -> str:

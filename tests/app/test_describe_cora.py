@@ -28,7 +28,8 @@ def legs(side: Side = Side.RIGHT) -> tuple[LegCora, ...]:
 
 
 def test_words_name_reference_side_of_the_bend_and_line() -> None:
-    lines = list(cora_lines(legs(), TEXTS))
+    heading, *lines = cora_lines(legs(), TEXTS)
+    assert "CORA" in heading
     assert lines[0].strip() == "Against the normal mean (mLDFA 87.0°, LPFA 90.0°, MPTA 87.0°, LDTA 89.0°)"
     assert "Femur: 4.0° valgus in the bone, 80 mm above the knee joint line." in lines[1]
     assert "Tibia: 8.0° varus in the bone, 120 mm below the knee joint line." in lines[2]
@@ -41,7 +42,7 @@ def test_what_is_missing_gives_its_reason_and_no_number() -> None:
     bare = golden_landmarks(Side.LEFT, without=("ankle_centre",), **bent_tibia(-8.0, 120.0))
     found = leg_cora(bare, leg_frames(bare), measure_points(bare))
     lines = list(cora_lines(found, TEXTS))
-    assert all("not measurable" in line and "mm" not in line for line in lines[1:])
+    assert all("not measurable" in line and "mm" not in line for line in lines[2:])
     data = cora_data(found, TEXTS)["normal"]
     assert isinstance(data, dict)
     assert (data["tibia"]["angle_deg"], data["tibia"]["to_knee_joint_line_mm"], data["tibia"]["place"]) == (
