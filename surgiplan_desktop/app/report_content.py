@@ -67,12 +67,16 @@ def report_content(
     approved = any(item.role == "surgeon" for item in case.approvals)
     left = [_before_after(plan, quality, measured, texts), *([_scenarios(plan, wedge, texts)] if plan.scenarios else [])]
     left.append(_standing(plan, texts))
-    left += [] if measured is None else [definitions_section(measured, texts)]
+    screws = [_screws(item, texts) for item in implants if item.screws]
+    definitions = [] if measured is None else [definitions_section(measured, texts)]
+    # beside a table of screws the left column is full
+    left += [] if screws else definitions
     left += [_saw(wedge, texts), _hinge(wedge, texts)]
-    left += [_screws(item, texts) for item in implants if item.screws]
+    left += screws
     right = [] if guide is None else [_guide_facts(guide, step, texts), _checks(guide.checks, texts)]
     right += [film_section(item, texts) for item in films]
     right += [] if measured is None else [cora_section(item, texts) for item in measured.cora if item.known]
+    right += definitions if screws else []
     found = [
         *side_findings(case, step.side),
         *plan.findings,
@@ -81,9 +85,7 @@ def report_content(
     ]
     right.append(_findings(found if guide is None else [*found, *guide.findings], texts))
     if quality is not None:
-        # beside a table of screws the left column is full
-        column = right if any(item.screws for item in implants) else left
-        column.append(_scan_quality(quality, case, texts))
+        left.append(_scan_quality(quality, case, texts))
     return ReportContent(
         title=texts.text("ui.report_title"),
         side=plan.side.value,

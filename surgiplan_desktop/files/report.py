@@ -27,7 +27,7 @@ _GUTTER: Final = 12.0
 #: Where the tables end.
 _BOTTOM: Final = _MARGIN + 24.0
 #: Heights of the pictures that are tried, and the type size that the tables shall keep.
-_PICTURE_HEIGHTS: Final = (232.0, 212.0, 192.0, 172.0, 152.0)
+_PICTURE_HEIGHTS: Final = (232.0, 212.0, 192.0, 172.0, 152.0, 132.0, 112.0)
 _GOOD_SIZE: Final = 6.2
 _FIGURES_HEIGHT: Final = 46.0
 #: Type sizes that are tried for the tables, largest first.
