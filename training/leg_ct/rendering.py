@@ -48,9 +48,13 @@ def _bone(image: torch.Tensor, tile: Tile, random: np.random.Generator) -> torch
     shaft = _clouds(size, 120.0, step, random) > random.uniform(-0.5, 0.8)
     shell = torch.where(shaft, shell * random.uniform(1.0, 2.2), shell)
     cortex = random.uniform(450.0, 1700.0) + _clouds(size, 25.0, step, random) * random.uniform(0.0, 150.0)
-    spongy = random.uniform(40.0, 420.0)
-    marrow = random.uniform(-90.0, 120.0)
+    # sparse trabeculae in fat are no denser than soft tissue; towards the joint they thicken (Hvid 1985, J Orthop Res 3:464)
+    spongy = random.uniform(-80.0, 420.0)
+    marrow = random.uniform(-110.0, 120.0)
     core = torch.where(shaft, torch.full(size, marrow), torch.full(size, spongy))
+    if random.random() < 0.6:
+        behind = (tile.depth - shell).clamp_min(0.0)
+        core = core + random.uniform(0.0, 350.0) * torch.exp(-behind / random.uniform(2.0, 12.0)) * ~shaft
     core = core + _clouds(size, random.uniform(3.0, 12.0), step, random) * random.uniform(0.0, 110.0)
     # partial volume at both faces of the shell, about one voxel wide
     wide = max(step, 0.8)
