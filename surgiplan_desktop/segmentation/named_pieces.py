@@ -40,7 +40,7 @@ _PLATE_HU: Final = 90.0
 #: How far to both sides of a change of names the bone is looked at, mm.
 _LOOK_MM: Final = 10.5
 
-#: Bones that meet, the upper one first; None is a bone that is none of the leg's.
+#: Bones that meet, the upper one first; None is a bone that is none of the leg's, or the stump of one that the scan cuts off.
 _STACKED: Final = {
     (BoneName.HIP, BoneName.FEMUR),
     (BoneName.FEMUR, BoneName.TIBIA),
@@ -49,6 +49,9 @@ _STACKED: Final = {
     (BoneName.FIBULA, None),
     (BoneName.TALUS, None),
     (None, BoneName.HIP),
+    (None, BoneName.FEMUR),
+    (None, BoneName.TIBIA),
+    (None, BoneName.TALUS),
 }
 #: Bones that meet side by side.
 _BESIDE: Final = {

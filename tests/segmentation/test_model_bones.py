@@ -202,6 +202,23 @@ def test_a_femur_of_a_sliver_is_no_femur() -> None:
     assert "bone_too_short" in told(result)
 
 
+def test_a_sliver_of_a_femur_that_touches_the_tibia_is_no_part_of_it() -> None:
+    leg = toy_leg(bridge="knee")
+    z, y, x = grid()
+    whole = classes_of(leg.bones)
+    bridge = np.broadcast_to((x**2 + y**2 < 15**2) & (z > 178) & (z < 189), whole.shape) & (whole == 0)
+    whole[bridge] = np.where(height(whole.shape)[bridge] < 184, CHANNEL[T], CHANNEL[F])
+    whole[whole == CHANNEL[F]] = OTHER
+    volume = slab(leg.volume, -45, 215)
+    classes, tibia = (
+        slab(Volume(values.astype(np.int16), leg.volume.affine), -45, 215).array.astype(np.uint8)
+        for values in (whole, leg.bones[T])
+    )
+    result = found(volume, classes)
+    assert "right_femur" not in names(result)
+    assert dice(result, Side.RIGHT, T, tibia > 0) >= 0.97
+
+
 def test_what_lacks_and_what_is_too_large_is_told() -> None:
     leg = toy_leg(without=(B,))
     result = found(leg.volume, classes_of(leg.bones))
