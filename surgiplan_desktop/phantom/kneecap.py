@@ -71,6 +71,8 @@ def articular_inferior(patella: Patella) -> FloatArray:
             jacobian[np.abs(determinant) < 1e-3] = np.eye(2)
             step = np.linalg.solve(jacobian, values[..., None])[..., 0]
             own[:, 1:] -= np.clip(step, -3.0, 3.0)
+            if np.abs(step).max() < 1e-7:
+                break
         points = own @ axes.T * k + patella.centre
         met = (np.abs(patella.body(points) - level) < 1e-4) & (np.abs(patella.face(points) - level) < 1e-4)
         met &= (np.abs(own[:, 1]) < 16.0) & (own[:, 2] < 4.0)
