@@ -19,7 +19,7 @@ from surgiplan_desktop.planning.records import (
 )
 
 #: A spread is never printed as none: this many of its unit at least.
-_LEAST_SHOWN: Final = {"deg": 0.1, "mm": 0.1, "%": 0.1, "": 0.01}
+LEAST_SHOWN: Final = {"deg": 0.1, "mm": 0.1, "%": 0.1, "": 0.01}
 
 
 def value_words(measure_id: str, value: float | str | None, unit: str, texts: Texts) -> str:
@@ -72,7 +72,7 @@ def plus_minus_words(measure_id: str, spread: MeasureSpread | None, texts: Texts
         return ""
     unit = MEASURES[measure_id].unit
     label = {"deg": "label.degrees", "mm": "label.millimetres", "%": "label.percent", "": "label.plain"}[unit]
-    return f" ± {texts.text(label, value=max(spread.sd, _LEAST_SHOWN[unit]))}"
+    return f" ± {texts.text(label, value=max(spread.sd, LEAST_SHOWN[unit]))}"
 
 
 def contribution_words(spread: MeasureSpread, texts: Texts, *, most: int = 2) -> str:

@@ -13,11 +13,13 @@ from surgiplan_desktop.gui.bridge import Bridge
 from surgiplan_desktop.gui.dialogs.palette import matches
 from surgiplan_desktop.gui.icons import icon
 from surgiplan_desktop.gui.theme import style_sheet, theme_named
+from surgiplan_desktop.gui.panels.measure_rows import measure_row
 from surgiplan_desktop.gui.tools.base import Handle
 from surgiplan_desktop.gui.viewports.overlay import direction_letter, handle_under
 from surgiplan_desktop.gui.widgets.fields import ChoiceField, NumberField
 from surgiplan_desktop.gui.widgets.layout import Table
 from surgiplan_desktop.gui.words import landmark_words, value_words
+from surgiplan_desktop.planning.records import Measure, MeasureSpread
 
 
 def _number(qtbot: QtBot) -> NumberField:
@@ -124,6 +126,13 @@ def test_the_palette_finds_letters_in_order() -> None:
     assert matches("opc", "Open case ...")
     assert matches("", "Undo")
     assert not matches("zz", "Undo")
+
+
+@pytest.mark.parametrize(("sd", "told"), [(0.004, "±0.1"), (0.42, "±0.4")])
+def test_no_measure_is_shown_as_sure_to_nothing(bridge: Bridge, sd: float, told: str) -> None:
+    item = Measure("wbl", 28.2, "limb", "%", 1, "ok")
+    _, value, _ = measure_row(bridge, theme_named("dark"), item, MeasureSpread(sd, (28.0, 28.4), ()), None)
+    assert value[0].endswith(told)
 
 
 def test_landmarks_are_named_in_words() -> None:

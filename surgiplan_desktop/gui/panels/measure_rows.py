@@ -8,6 +8,7 @@ from typing import Final
 from PySide6.QtGui import QColor
 
 from surgiplan_desktop.app.compare_legs import MeasuredLeg
+from surgiplan_desktop.app.describe_measures import LEAST_SHOWN
 from surgiplan_desktop.gui.bridge import Bridge
 from surgiplan_desktop.gui.theme import Theme
 from surgiplan_desktop.gui.words import landmark_words, measure_tip, measure_words, outside_normal, short_words, value_words
@@ -53,7 +54,7 @@ def _words(bridge: Bridge, item: Measure, value: float | str | None, spread: Mea
     words = short_words(bridge, words)
     if spread is None or item.plus_minus is not None:
         return words
-    return f"{words} ±{spread.sd:.{0 if item.unit == '%' else 2 if not item.unit else 1}f}"
+    return f"{words} ±{max(spread.sd, LEAST_SHOWN[item.unit]):.{1 if item.unit else 2}f}"
 
 
 def _beyond(item: Measure) -> str:
