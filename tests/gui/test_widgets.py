@@ -12,8 +12,8 @@ from surgiplan_desktop.base.arrays import FloatArray
 from surgiplan_desktop.gui.bridge import Bridge
 from surgiplan_desktop.gui.dialogs.palette import matches
 from surgiplan_desktop.gui.icons import icon
-from surgiplan_desktop.gui.theme import style_sheet, theme_named
 from surgiplan_desktop.gui.panels.measure_rows import measure_row
+from surgiplan_desktop.gui.theme import style_sheet, theme_named
 from surgiplan_desktop.gui.tools.base import Handle
 from surgiplan_desktop.gui.viewports.overlay import direction_letter, handle_under
 from surgiplan_desktop.gui.widgets.fields import ChoiceField, NumberField
