@@ -21,6 +21,8 @@ from surgiplan_desktop.segmentation.naming import LEAST_SEEN_MM, NamedLeg, name_
 from surgiplan_desktop.segmentation.pieces import Chain, chain_of, misfit
 
 _LONG: Final = (BoneName.FEMUR, BoneName.TIBIA, BoneName.FIBULA)
+#: A hip bone lies above a tibia by at least this: no femur of a leg that stands is shorter, mm.
+_LEAST_FEMUR_MM: Final = 90.0
 #: Two bones of one name are those of two legs when they lie this far apart across the body, mm ...
 _LEGS_APART_MM: Final = 50.0
 #: ... and the smaller has at least this share of the larger one's volume.
@@ -265,6 +267,8 @@ def _can_be(name: BoneName, chain: Chain, bones: dict[BoneName, Chain]) -> bool:
         return chain.length <= 85.0 and chain.volume_mm3 <= 60000.0 and _before_knee(chain, femur, tibia)
     if name is BoneName.TALUS:
         return chain.length <= 110.0 and (tibia is None or _under_tibia(chain, tibia))
+    if name is BoneName.HIP and tibia is not None and chain.low < tibia.high + _LEAST_FEMUR_MM:
+        return False
     if name is BoneName.HIP and femur is not None:
         near = chain.low < femur.high + 15.0 and chain.high > femur.high - 70.0
         return near and _nearest(chain, femur.centre(femur.high - 30.0, femur.high)) <= 130.0

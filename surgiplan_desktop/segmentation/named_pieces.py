@@ -244,7 +244,9 @@ def _is_joint(atoms: _Atoms, owner: list[int], one: int, two: int, hu: Float32Im
     """Tell whether two bones meet where the names change, or one bone was called two names."""
     upper, lower = (one, two) if atoms.height[one] >= atoms.height[two] else (two, one)
     names = atoms.name[upper], atoms.name[lower]
-    if names not in _STACKED and frozenset(names) not in _BESIDE:
+    # names that never meet: a lump under a wrong name, or a bone of its own that the edge of the scan leaves little of
+    small = min(atoms.voxels[one], atoms.voxels[two]) * float(np.prod(spacing_mm)) < _LUMP_MM3
+    if small and names not in _STACKED and frozenset(names) not in _BESIDE:
         return False
     first = np.array([_root(owner, code) == _root(owner, one) for code in range(len(owner))])
     second = np.array([_root(owner, code) == _root(owner, two) for code in range(len(owner))])

@@ -202,20 +202,21 @@ def test_a_femur_of_a_sliver_is_no_femur() -> None:
     assert "bone_too_short" in told(result)
 
 
-def test_a_sliver_of_a_femur_that_touches_the_tibia_is_no_part_of_it() -> None:
+@pytest.mark.parametrize("said_of_it", [OTHER, CHANNEL[BoneName.HIP]], ids=["other", "hip"])
+def test_a_sliver_of_a_femur_that_touches_the_tibia_is_no_part_of_it(said_of_it: int) -> None:
     leg = toy_leg(bridge="knee")
     z, y, x = grid()
     whole = classes_of(leg.bones)
     bridge = np.broadcast_to((x**2 + y**2 < 15**2) & (z > 178) & (z < 189), whole.shape) & (whole == 0)
     whole[bridge] = np.where(height(whole.shape)[bridge] < 184, CHANNEL[T], CHANNEL[F])
-    whole[whole == CHANNEL[F]] = OTHER
+    whole[whole == CHANNEL[F]] = said_of_it
     volume = slab(leg.volume, -45, 215)
     classes, tibia = (
         slab(Volume(values.astype(np.int16), leg.volume.affine), -45, 215).array.astype(np.uint8)
         for values in (whole, leg.bones[T])
     )
     result = found(volume, classes)
-    assert "right_femur" not in names(result)
+    assert not {"right_femur", "right_hip"} & names(result)
     assert dice(result, Side.RIGHT, T, tibia > 0) >= 0.97
 
 
