@@ -320,27 +320,27 @@ def _shaft(start: FloatArray, top: FloatArray, scale: float, size: float, vary: 
 
 
 def _seat_block(
-    distal: DistalFemur, mldfa_deg: float, axes: FloatArray | None = None, contacts: tuple[FloatArray, ...] = ()
+    distal: DistalFemur, mldfa_deg: float, near: FloatArray | None = None, contacts: tuple[FloatArray, ...] = ()
 ) -> tuple[FloatArray, FloatArray, tuple[FloatArray, ...]]:
     """Axes (columns, in F) and origin of the block so that mLDFA and the posterior condylar line are as wanted.
 
-    Returned with them are the distal and posterior contact points, medial and lateral, in the block frame. ``axes`` and
-    ``contacts`` are those of a block much like it.
+    Returned with them are the distal and posterior contact points, medial and lateral, in the block frame. ``near`` and
+    ``contacts`` are axes and contact points of a block much like it.
     """
     k = distal.scale
     tilt, twist = np.radians(90.0 - mldfa_deg), 0.0
-    if axes is not None:
-        tilt, twist = float(np.arctan2(-axes[0, 2], axes[2, 2])), float(np.arctan2(axes[1, 0], axes[1, 1]))
+    if near is not None:
+        tilt, twist = float(np.arctan2(-near[0, 2], near[2, 2])), float(np.arctan2(near[1, 0], near[1, 1]))
+    axes = np.eye(3)
     for _ in range(12):
         # F's directions as rows in the block: turn about the anterior axis by the tilt, then about the vertical by the twist.
         turn = np.array([[np.cos(tilt), 0, -np.sin(tilt)], [0, 1, 0], [np.sin(tilt), 0, np.cos(tilt)]])
         spin = np.array([[np.cos(twist), -np.sin(twist), 0], [np.sin(twist), np.cos(twist), 0], [0, 0, 1]])
         axes = turn @ spin
         lateral, anterior, up = axes[0], axes[1], axes[2]
-        near = bool(contacts)
         starts = contacts or tuple(k * np.array(start) for start in _CONTACT_STARTS)
-        medial_low, lateral_low = bitangent(distal, starts[0], starts[1], -up, lateral, near=near)
-        medial_back, lateral_back = bitangent(distal, starts[2], starts[3], -anterior, lateral, near=near)
+        medial_low, lateral_low = bitangent(distal, starts[0], starts[1], -up, lateral, near=bool(contacts))
+        medial_back, lateral_back = bitangent(distal, starts[2], starts[3], -anterior, lateral, near=bool(contacts))
         contacts = (medial_low, lateral_low, medial_back, lateral_back)
         line, back = axes @ (lateral_low - medial_low), axes @ (lateral_back - medial_back)
         tilt_error = np.arctan2(line[2], line[0]) - np.radians(90.0 - mldfa_deg)

@@ -39,8 +39,8 @@ def legs(data_folder: Callable[[str], Path]) -> tuple[Volume, ModelLabelling]:
     return volume, find_bones_with_model([volume], pack, device="cpu", uncertainty=False)
 
 
-#: Known to fail with leg-ct 1.1.0 (docs/accuracy.md): of what lies 3 mm deep, 0.53 % of the left tibia is called fibula (0.5), and
-#: 88 % of the right fibula is drawn (90). Strict: a pack or a rule that mends it must take the mark away.
+#: Known to fail with leg-ct 1.1.0 (docs/accuracy.md): of what lies 3 mm deep, 0.53 % of the left tibia is called fibula (0.5),
+#: and 88 % of the right fibula is drawn (90). Strict: a pack or a rule that mends it must take the mark away.
 FALLS_SHORT = pytest.mark.xfail(reason="leg-ct 1.1.0 falls short beside the tibiofibular joint", strict=True)
 
 
