@@ -73,7 +73,7 @@ def write_onnx(network: torch.nn.Module, path: Path, channels: int, tile: Sequen
     Parameters
     ----------
     network
-        On the CPU, in evaluation mode.
+        On the CPU; put into evaluation mode.
     path
         File to write; the weights lie inside it.
     tile
@@ -84,7 +84,7 @@ def write_onnx(network: torch.nn.Module, path: Path, channels: int, tile: Sequen
     example = torch.zeros(1, channels, *tile)
     with tempfile.TemporaryDirectory() as folder, torch.no_grad():
         whole = Path(folder) / "network.onnx"
-        torch.onnx.export(network, (example,), whole, input_names=["image"], output_names=["logits"], opset_version=OPSET,
+        torch.onnx.export(network.eval(), (example,), whole, input_names=["image"], output_names=["logits"], opset_version=OPSET,
                           dynamo=True, external_data=False, optimize=True, verbose=False)  # fmt: skip
         model = onnx.load(whole)
     _strip(model)
