@@ -21,6 +21,7 @@ from typing import Any
 import numpy as np
 from knee_scans import FILE, knee_scan
 
+from surgiplan_desktop.base.arrays import FloatArray
 from surgiplan_desktop.base.spaces import Affine
 from surgiplan_desktop.files.mesh_files import read_mesh
 from surgiplan_desktop.geometry import solid
@@ -77,12 +78,17 @@ def dice(part: Mesh, reference: Mesh) -> float:
     return 2.0 * solid.intersection_volume(part, reference) / (solid.volume(part) + solid.volume(reference))
 
 
+def inside_of(volume: Volume) -> dict[str, FloatArray]:
+    """Box of a scan less half a millimetre all round, LPS mm: what its edge cuts off counts for nobody."""
+    ends = volume.affine(np.array([np.zeros(3), np.array(volume.shape) - 1.0]))
+    return {"low_lps": ends.min(axis=0) + 0.5, "high_lps": ends.max(axis=0) - 0.5}
+
+
 def judged(
     volume: Volume, labels: LabelMap, truth: dict[int, Mesh], doubt_mm: float, uncertainty: UncertaintyMap | None
 ) -> dict[str, Any]:
     """Figures by bone."""
-    ends = volume.affine(np.array([np.zeros(3), np.array(volume.shape) - 1.0]))
-    box = {"low_lps": ends.min(axis=0) + 0.5, "high_lps": ends.max(axis=0) - 0.5}
+    box = inside_of(volume)
     result: dict[str, Any] = {}
     for code, reference in truth.items():
         name = bone_of_label(code)

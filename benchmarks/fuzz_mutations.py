@@ -185,9 +185,12 @@ def _tag_value(files: Files, random_: random.Random) -> None:
             return
         element = DataElement(pydicom.datadict.tag_for_keyword(keyword), "LO", value)
         element.VR = pydicom.datadict.dictionary_VR(element.tag).split(" or ")[0]
+        # past the checks of pydicom's own setter: values that it would refuse are what is wanted
         if element.VR in ("US", "SS"):
-            element._value = random_.randrange(-30000, 30000) if element.VR == "SS" else random_.randrange(65536)  # noqa: SLF001
-        element._value = str(element._value) if element.VR in ("DS", "IS", "UI", "CS", "LO", "PN", "SH") else element._value  # noqa: SLF001
+            number = random_.randrange(-30000, 30000) if element.VR == "SS" else random_.randrange(65536)
+            element._value = number  # noqa: SLF001 - as above
+        elif element.VR in ("DS", "IS", "UI", "CS", "LO", "PN", "SH"):
+            element._value = str(element._value)  # noqa: SLF001 - as above
         dataset[element.tag] = element
 
     _edit(files, random_, change)

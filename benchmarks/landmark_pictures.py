@@ -1,4 +1,4 @@
-"""Pictures of the worst landmarks and measures of a batch: the bone around them from three sides, found and true points.
+"""Pictures of the worst landmarks of a batch: the bones around them from four sides, found and true points.
 
     python benchmarks/landmark_pictures.py RESULTS.jsonl PICTURE.png [--worst 5]
 
@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from accuracy_landmarks import drawn, landmarks_of, meshes_of, with_noise
@@ -21,7 +22,7 @@ from surgiplan_desktop.model.mesh import Mesh
 
 _HALF_MM, _SCALE = 32.0, 5.0
 _ALLOWED_MM = {"hip_centre": 0.5}
-#: Name, axis to the right, axis up (LPS); the viewer looks along their cross product.
+#: Name, axis to the right, axis up (LPS); the viewer stands where their cross product points.
 _VIEWS = (
     ("from the front", (1.0, 0.0, 0.0), (0.0, 0.0, 1.0)),
     ("from the patient's left", (0.0, 1.0, 0.0), (0.0, 0.0, 1.0)),
@@ -30,13 +31,13 @@ _VIEWS = (
 )
 
 
-def worst_cases(legs: list[dict[str, object]], count: int) -> list[tuple[str, int, float]]:
+def worst_cases(legs: list[dict[str, Any]], count: int) -> list[tuple[str, int, float]]:
     """Landmark, seed and distance in mm of the worst cases, each landmark once."""
     worst: dict[str, tuple[int, float]] = {}
     for leg in legs:
-        for name, distance in dict(leg["landmarks"]).items():  # type: ignore[call-overload]
+        for name, distance in leg["landmarks"].items():
             if distance is not None and distance > worst.get(name, (0, 0.0))[1]:
-                worst[name] = (int(str(leg["seed"])), distance)
+                worst[name] = (leg["seed"], distance)
     order = sorted(worst, key=lambda name: -worst[name][1] / _ALLOWED_MM.get(name, 2.0))
     return [(name, *worst[name]) for name in order[:count]]
 

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
+from accuracy_surface import inside_of
 
 from surgiplan_desktop.base.errors import SurgiPlanError
 from surgiplan_desktop.base.paths import catalogue_roots
@@ -84,7 +85,7 @@ def score(found: Sequence[LabelMap], truth: Sequence[LabelMap], side: Side) -> d
 
 def surface_score(found: LabelMap, volume: Volume, leg: Leg, doubt_mm: float) -> dict[str, float]:
     """ASSD and HD95 of the final surface of each bone within the scan, mm; absent where there is no surface."""
-    ends = volume.affine(np.array([np.zeros(3), np.array(volume.shape) - 1.0]))
+    box = inside_of(volume)
     result = {}
     for name in (BoneName.FEMUR, BoneName.TIBIA, BoneName.PATELLA, BoneName.FIBULA):
         bone = BoneId(leg.side, name)
@@ -92,8 +93,7 @@ def surface_score(found: LabelMap, volume: Volume, leg: Leg, doubt_mm: float) ->
             surface = bone_from_blocks(bone, found, volume, doubt_mm=doubt_mm)
         except SurgiPlanError:
             continue
-        low, high = ends.min(axis=0) + 0.5, ends.max(axis=0) - 0.5
-        distance = bone_distance(surface, leg.meshes[bone], low_lps=low, high_lps=high)
+        distance = bone_distance(surface, leg.meshes[bone], **box)
         result |= {f"{name}_assd_mm": round(distance.assd_mm, 3), f"{name}_hd95_mm": round(distance.hd95_mm, 3)}
     return result
 

@@ -21,7 +21,7 @@ from typing import Any
 
 import torch
 from nnunetv2.inference.predict_from_raw_data import nnUNetPredictor
-from pack_writing import OWN, add_pack_options, card_of, head_of, new_pack, write_onnx, write_pack
+from pack_writing import OWN, UNCALIBRATED, add_pack_options, card_of, head_of, new_pack, write_onnx, write_pack
 
 #: Labels that are bones of the leg by the names that public models give them; a side in the name makes it a label of that side.
 KNOWN = {
@@ -75,9 +75,8 @@ def _write(options: argparse.Namespace, partial: Path) -> None:
     codes = label_codes(labels, dict(item.split("=") for item in options.codes))
     head = head_of(options, codes)
     blending = {"what": "logits", "mirrors": mirrors}
-    calibration = {"temperature": 1.0, "method": "none", "data": "none"}
     write_pack(
-        partial, head, list(zip(labels, codes, strict=True)), networks, blending, calibration, card_of(head, "An nnU-Net v2")
+        partial, head, list(zip(labels, codes, strict=True)), networks, blending, UNCALIBRATED, card_of(head, "An nnU-Net v2")
     )
 
 

@@ -23,7 +23,7 @@ from typing import Any
 import numpy as np
 import onnxruntime
 import torch
-from pack_writing import add_pack_options, card_of, head_of, new_pack, write_onnx, write_pack
+from pack_writing import UNCALIBRATED, add_pack_options, card_of, head_of, new_pack, write_onnx, write_pack
 
 #: Largest difference between file and network in parts of the answer's standard deviation.
 _MOST, _MOST_HALVED = 1e-3, 5e-2
@@ -73,8 +73,7 @@ def main(arguments: list[str] | None = None) -> None:
         }
         head = head_of(options, [code for _, code in labels])
         blending = {"what": "logits", "mirrors": [[]]}
-        calibration = {"temperature": 1.0, "method": "none", "data": "none"}
-        write_pack(partial, head, labels, [fields], blending, calibration, card_of(head, f"A {options.network}"))
+        write_pack(partial, head, labels, [fields], blending, UNCALIBRATED, card_of(head, f"A {options.network}"))
 
 
 def _options(arguments: list[str] | None) -> argparse.Namespace:

@@ -24,6 +24,8 @@ from onnx import TensorProto, helper, numpy_helper
 OPSET = 18
 #: From here on label codes mean what the pack says.
 OWN = 200
+#: The calibration of a pack whose chances nobody has held against truth.
+UNCALIBRATED: Mapping[str, Any] = {"temperature": 1.0, "method": "none", "data": "none"}
 #: Weights of fewer values stay float32: norms and biases cost nothing and would lose most.
 _LEAST_HALVED = 1024
 #: Largest value of float16; a weight beyond it cannot be halved.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 
 from surgiplan_desktop.app.describe_measures import value_words
@@ -45,8 +46,7 @@ def reference_words(item: LegCora, texts: Texts) -> str:
 def _reference(item: LegCora, texts: Texts) -> tuple[str, str]:
     ends = [end for bone in item.bones for end in bone.ends or ()]
     angles = ", ".join(f"{_short(end, texts)} {texts.text('label.degrees', value=end.reference_deg)}" for end in ends)
-    other = Side.LEFT if item.side is Side.RIGHT else Side.RIGHT
-    return texts.text(f"label.cora_against_{item.reference}", leg=texts.text(f"label.leg_{other.value}")), angles
+    return texts.text(f"label.cora_against_{item.reference}", leg=texts.text(f"label.leg_{item.side.other.value}")), angles
 
 
 def bone_words(item: BoneCora, texts: Texts) -> tuple[str, ...]:
@@ -101,7 +101,7 @@ def _drawn(item: BoneCora, side: Side) -> BentBone | None:
         return seen(end.tangent[0]), seen(end.tangent[1])
 
     knee, far = item.ends
-    long = ((far.centre[0] - knee.centre[0]) ** 2 + (far.centre[1] - knee.centre[1]) ** 2) ** 0.5
+    long = math.dist(knee.centre, far.centre)
     crossing = item.crossing
     inside = (item.distance_mm, item.to_far_mm)
     if crossing is not None and any(value is None or value < -_DRAWN_BEYOND * long for value in inside):

@@ -20,7 +20,7 @@ from networks import CLASSES, DESIGNS, Design, UNet
 from rendering import AIR_HU, WINDOW_HU
 
 sys.path.append(str(Path(__file__).resolve().parents[1]))
-from pack_writing import new_pack, write_half, write_onnx, write_pack
+from pack_writing import UNCALIBRATED, new_pack, write_half, write_onnx, write_pack
 
 _MOST_BYTES = 8 * 1000 * 1000
 #: Names and codes of the classes from channel 1. The last is no bone of the leg: the program drops what bears it.
@@ -132,7 +132,7 @@ def told_shapes(folder: Path | None) -> str:
 def read_calibration(path: Path) -> dict[str, Any]:
     """Return the calibration as model.toml wants it; temperature 1 where none was made."""
     if not path.exists():
-        return {"temperature": 1.0, "method": "none", "data": "none"}
+        return dict(UNCALIBRATED)
     found = json.loads(path.read_text(encoding="utf-8"))
     return {name: found[name] for name in ("temperature", "method", "data")}
 
