@@ -331,7 +331,7 @@ def _add_leg(graph: dict[Key, Node], case: Case, side: Side) -> None:
     found: list[Key] = []
     if femur is not None:
         found.append(("found", side, BoneName.FEMUR))
-        graph[found[-1]] = Node("find_femur", 6, find_femur, (side,), (bone_key(femur),), "thread")
+        graph[found[-1]] = Node("find_femur", 7, find_femur, (side,), (bone_key(femur),), "thread")
     if tibia is not None:
         needs: tuple[Key, ...] = (bone_key(tibia),) if fibula is None else (bone_key(tibia), bone_key(fibula))
         found.append(("found", side, BoneName.TIBIA))

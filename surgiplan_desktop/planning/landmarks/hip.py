@@ -14,6 +14,12 @@ from surgiplan_desktop.planning.landmarks.surface import BoneSurface
 _RADIUS_MM = (15.0, 32.0)
 _RMS_MM = 1.0
 _COVERAGE = 1.0 / 3.0
+#: Rounds of the growing sphere: band in radii and least cosine of normal and radius.
+_ROUNDS = ((0.25, 0.9), (0.10, 0.95), (0.10, 0.975), (0.06, 0.975), (0.04, 0.975), (0.04, 0.975), (0.04, 0.975))
+#: In the last rounds the band is as wide as the head is out of round: this many standard deviations (of its median residual),
+#: and at most this wide in radii. A head that is no ball would else be fitted by the half of it that a ball happens to fit.
+_SPREADS = 2.5
+_WIDEST_BAND = 0.08
 #: The head lies within this distance of the proximal end.
 _REACH_MM = 95.0
 
@@ -70,11 +76,14 @@ def _grown(points: FloatArray, normals: FloatArray, areas: FloatArray, sphere: S
     if not 10.0 < sphere.radius < 45.0:
         return None
     centre, radius = sphere.centre, sphere.radius
-    for band, cosine in ((0.25, 0.9), (0.10, 0.95), (0.10, 0.975), (0.06, 0.975), (0.04, 0.975), (0.04, 0.975), (0.04, 0.975)):
+    for band, cosine in _ROUNDS:
         offset = points - centre
         distance = np.linalg.norm(offset, axis=1)
         radial = np.einsum("ij,ij->i", offset, normals) > cosine * distance
-        keep = radial & (np.abs(distance - radius) < band * radius)
+        off = np.abs(distance - radius)
+        if band < _WIDEST_BAND and np.any(close := radial & (off < 0.10 * radius)):
+            band = min(max(band, _SPREADS * 1.4826 * float(np.median(off[close])) / radius), _WIDEST_BAND)
+        keep = radial & (off < band * radius)
         if np.count_nonzero(keep) < 30:
             return None
         try:
