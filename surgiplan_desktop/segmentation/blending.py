@@ -32,27 +32,27 @@ class Blending:
         Also average the entropy of every pass, for entropy and mutual information.
     mirrors
         Axes (0 = k, 1 = j, 2 = i) along which a pass is flipped and its answer flipped back; one pass a member and entry.
-    uncertainty_mirrors
-        The same where uncertainty is asked for, so that passes can differ; empty for the same as ``mirrors``.
+    further_mirrors
+        Passes that run besides where uncertainty is asked for, so that passes can differ. They tell how sure the network is and
+        have no say in what it says: the labels are the same whether uncertainty is asked for or not.
     """
 
     what: Literal["logits", "probabilities"] = "logits"
     temperature: float = 1.0
     uncertainty: bool = False
     mirrors: tuple[tuple[int, ...], ...] = ((),)
-    uncertainty_mirrors: tuple[tuple[int, ...], ...] = ()
+    further_mirrors: tuple[tuple[int, ...], ...] = ()
 
     def asked(self, *, uncertainty: bool) -> Blending:
-        """Return how passes are put together with or without uncertainty: its mirrors are then the ones to run."""
-        mirrors = (self.uncertainty_mirrors or self.mirrors) if uncertainty else self.mirrors
-        return replace(self, uncertainty=uncertainty, mirrors=mirrors)
+        """Return how passes are put together with or without uncertainty."""
+        return replace(self, uncertainty=uncertainty, further_mirrors=self.further_mirrors if uncertainty else ())
 
 
 @dataclass(frozen=True, slots=True)
 class TileResult:
     """Class of each voxel (k, j, i), 0 where no tile was, and the uncertainty if asked for.
 
-    ``entropy`` of the mean and ``mutual_information`` (clinical.md E.2) are 0..255 for 0..ln(classes).
+    ``entropy`` of the mean of all passes and ``mutual_information`` (clinical.md E.2) are 0..255 for 0..ln(classes).
     """
 
     classes: NDArray[np.uint8]
@@ -72,7 +72,7 @@ def label_volume(blocks: Iterator[Block], grid: TileGrid, classes: int, blending
         place = (slice(block.k, block.k + depth), slice(block.j, block.j + height))
         labels[place] = np.where(block.seen, block.mean.argmax(axis=0), 0)
         if entropy is not None and mutual is not None and block.expected_entropy is not None:
-            total = np.where(block.seen, entropy_of_mean(block.mean, blending), 0.0)
+            total = np.where(block.seen, entropy_of_mean(block.of_all_passes, blending), 0.0)
             entropy[place] = as_byte(total, classes)
             mutual[place] = as_byte(np.maximum(total - block.expected_entropy, 0.0), classes)
     return TileResult(labels, entropy, mutual)

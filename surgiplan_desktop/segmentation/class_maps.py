@@ -30,7 +30,7 @@ class BoneAnswer:
     chance
         Chance of all bones together, 0..255 for 0..1.
     entropy, disagreement
-        Entropy of the mean and mutual information, 0..255 for 0..ln(classes); None where they were not asked for.
+        Entropy of the mean of all passes and mutual information, 0..255 for 0..ln(classes); None where they were not asked for.
     """
 
     best: ByteImage
@@ -60,13 +60,12 @@ def bone_answer(blocks: Iterator[Block], grid: TileGrid, classes: int, bones: Se
         shares = block.mean
         if blending.what == "logits":
             shares = shares / np.float32(blending.temperature)
-            total = softmax_in_place(shares)
-        else:
-            total = entropy_of_mean(shares, blending)
+            softmax_in_place(shares)
         bone = shares[channels]
         best[place] = np.where(block.seen, channels[bone.argmax(axis=0)], 0)
         chance[place] = np.where(block.seen, np.rint(np.clip(bone.sum(axis=0), 0.0, 1.0) * 255.0), 0).astype(np.uint8)
         if entropy is not None and disagreement is not None and block.expected_entropy is not None:
+            total = entropy_of_mean(block.of_all_passes, blending)
             entropy[place] = as_byte(np.where(block.seen, total, 0.0), classes)
             disagreement[place] = as_byte(np.where(block.seen, np.maximum(total - block.expected_entropy, 0.0), 0.0), classes)
     return BoneAnswer(best, chance, entropy, disagreement)

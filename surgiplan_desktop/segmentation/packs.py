@@ -284,7 +284,8 @@ def _blending(table: Table, temperature: float) -> Blending:
     mirrors = table.axes_lists("mirrors")
     more = table.axes_lists("uncertainty_mirrors") if table.has("uncertainty_mirrors") else ()
     table.finish()
-    return Blending("logits" if logits else "probabilities", temperature, mirrors=mirrors, uncertainty_mirrors=more)
+    further = tuple(axes for axes in more if axes not in mirrors)
+    return Blending("logits" if logits else "probabilities", temperature, mirrors=mirrors, further_mirrors=further)
 
 
 def _calibration(table: Table) -> Calibration:

@@ -20,25 +20,31 @@ BLOCK_BYTES: Final = 32 << 20
 class Block:
     """A finished piece of the volume from (k, j) on, over all i.
 
-    ``mean`` (classes, k, j, i) are blended logits or probabilities, 0 where no tile was; ``seen`` (k, j, i) tells where one was;
-    ``expected_entropy`` (k, j, i) is the mean entropy of the passes in nats, None unless asked for.
+    ``mean`` (classes, k, j, i) are blended logits or probabilities, 0 where no tile was; ``of_all_passes`` the same with the
+    passes that run for uncertainty alone; ``seen`` (k, j, i) tells where a tile was; ``expected_entropy`` (k, j, i) is the mean
+    entropy of all passes in nats, None unless asked for.
     """
 
     k: int
     j: int
     mean: Float32Array
+    of_all_passes: Float32Array
     seen: NDArray[np.bool_]
     expected_entropy: Float32Array | None
 
 
 class Slab:
-    """Sums of one strip over the tile's depth, from the plane ``low_k`` on (may lie before the volume)."""
+    """Sums of one strip over the tile's depth, from the plane ``low_k`` on (may lie before the volume).
 
-    def __init__(self, grid: TileGrid, classes: int, low: int, high: int, *, uncertainty: bool) -> None:
+    Answers have ``classes`` channels, or twice as many: then the second half is the mean of all passes.
+    """
+
+    def __init__(self, grid: TileGrid, classes: int, channels: int, low: int, high: int, *, uncertainty: bool) -> None:
+        self._classes = classes
         self._grid = grid
         self._low, self._high = low, high
         size = (grid.tile[0], high - low, grid.shape[2])
-        self._sums = np.zeros((classes, *size), dtype=np.float32)
+        self._sums = np.zeros((channels, *size), dtype=np.float32)
         self._weights = np.zeros(size, dtype=np.float32)
         self._entropy = np.zeros(size, dtype=np.float32) if uncertainty else None
         self._low_k: int | None = None
@@ -83,4 +89,6 @@ class Slab:
         scale = np.zeros_like(weights)
         np.divide(1.0, weights, out=scale, where=seen)
         entropy = None if self._entropy is None else self._entropy[first:last] * scale
-        return Block(int(self._low_k or 0) + first, self._low, self._sums[:, first:last] * scale, seen, entropy)
+        mean = self._sums[:, first:last] * scale
+        said, every = mean[: self._classes], mean[-self._classes :]
+        return Block(int(self._low_k or 0) + first, self._low, said, every, seen, entropy)

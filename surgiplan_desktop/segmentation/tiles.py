@@ -90,7 +90,7 @@ def plan_memory(
     limit = memory_limit() if limit_bytes is None else limit_bytes
     fixed = run_bytes + _fixed_bytes(grid, channels, classes, blending, members)
     _, height, width = grid.shape
-    row = 4 * (classes + 2) * min(grid.tile[0], grid.shape[0]) * width
+    row = 4 * (classes * _kinds(blending) + 2) * min(grid.tile[0], grid.shape[0]) * width
     # lower strips would run every tile more than three times
     lowest = min(height, max(1, grid.tile[1] // 2))
     strip = min(height, max(0, (limit - fixed) // row))
@@ -109,9 +109,14 @@ def _fixed_bytes(grid: TileGrid, channels: int, classes: int, blending: Blending
     waiting = 2 if output <= _AHEAD_BYTES else 1
     # a lone answer is blended as it is; several are summed, and a softmax is made, in arrays of their own
     alone = blending.what == "logits" and not blending.uncertainty and members * len(blending.mirrors) == 1
-    passes = 0 if alone else 2
+    passes = 0 if alone else 1 + _kinds(blending)
     result = math.prod(grid.shape) * (3 if blending.uncertainty else 1)
     return 8 * channels * voxels + output * (waiting + passes) + 16 * voxels + result + 3 * BLOCK_BYTES
+
+
+def _kinds(blending: Blending) -> int:
+    """Means that are kept: that of the passes that say what is there, and that of all passes where there are more."""
+    return 2 if blending.uncertainty and blending.further_mirrors else 1
 
 
 def _strips(grid: TileGrid, strip: int) -> list[tuple[int, int]]:
@@ -156,7 +161,7 @@ def run_tiles(
     done = 0
     with ThreadPoolExecutor(1, thread_name_prefix="inference") as pool:
         for low, high in _strips(grid, plan.strip):
-            slab = Slab(grid, classes, low, high, uncertainty=blending.uncertainty)
+            slab = Slab(grid, classes, classes * _kinds(blending), low, high, uncertainty=blending.uncertainty)
             for start, (answer, entropy) in _answers(pool, passes, _in_strip(grid, low, high), done, plan, progress, text_id):
                 yield from slab.finished_before(start[0])
                 slab.add(start, answer, entropy, weights)
@@ -174,9 +179,22 @@ class _Passes:
     blending: Blending
 
     def run(self, start: Index3) -> tuple[Float32Array, Float32Array | None]:
-        """Return the mean answer (classes, k, j, i) and the mean entropy of the passes."""
+        """Return the mean answer (classes, k, j, i), with further passes that of all passes below it, and the mean entropy."""
         tile = self.read(start)[None]
-        passes = [(network, axes) for network in self.networks for axes in self.blending.mirrors]
+        said, spread = self._mean(tile, self.blending.mirrors)
+        further = self.blending.further_mirrors if self.blending.uncertainty else ()
+        if not further:
+            return said, spread
+        more, wider = self._mean(tile, further)
+        share = np.float32(len(further) / (len(self.blending.mirrors) + len(further)))
+        every = said + share * (more - said)
+        if spread is not None and wider is not None:
+            spread += share * (wider - spread)
+        return np.concatenate([said, every]), spread
+
+    def _mean(self, tile: Float32Array, mirrors: Sequence[tuple[int, ...]]) -> tuple[Float32Array, Float32Array | None]:
+        """Return the mean answer of all members over some mirrors, and the mean of their entropies."""
+        passes = [(network, axes) for network in self.networks for axes in mirrors]
         mean: Float32Array | None = None
         entropy: Float32Array | None = None
         for network, axes in passes:

@@ -54,7 +54,7 @@ _TAIL = """
 [blending]
 what = "probabilities"
 mirrors = [[]]
-uncertainty_mirrors = [[], [2]]
+uncertainty_mirrors = [[2]]
 
 [calibration]
 temperature = 1.0

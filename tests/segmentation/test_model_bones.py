@@ -11,6 +11,7 @@ from surgiplan_desktop.base.spaces import Affine
 from surgiplan_desktop.model.anatomy import BoneId, BoneName, Side, label_code
 from surgiplan_desktop.model.images import Volume
 from surgiplan_desktop.segmentation.model_bones import BonesOfScan, bones_of_answers
+from surgiplan_desktop.segmentation.named_pieces import named_pieces
 from tests.segmentation.said import BONES, CHANNEL, OTHER, classes_of, said
 from tests.segmentation.toy_leg import ToyLeg, grid, slab, toy_leg, two_legs
 
@@ -279,6 +280,31 @@ def test_a_waist_within_one_name_does_not_part_a_bone() -> None:
     labels = result.labels[0].array
     height_of_label = np.flatnonzero((labels == label_code(BoneId(Side.RIGHT, F))).any(axis=(1, 2)))
     assert grid()[0][height_of_label.max(), 0, 0] > 310.0
+
+
+@pytest.mark.parametrize(("cut_z", "bridge", "pieces"), [(92.0, "", 1), (183.0, "knee", 2)], ids=["shaft", "joint"])
+def test_a_long_bone_parted_by_depth_alone_is_one_unless_the_place_looks_like_a_joint(
+    monkeypatch: pytest.MonkeyPatch, cut_z: float, bridge: str, pieces: int
+) -> None:
+    """Thigh and shank under one name: the landscape of depth parts the shank's shaft, or the knee that a bridge closes."""
+
+    def parted(mask: np.ndarray, spacing_mm: np.ndarray) -> np.ndarray:
+        assert spacing_mm[0] == 2.0
+        lowest = (answer.grid.affine(np.zeros((1, 3)))[0, 2]) + 2.0 * np.flatnonzero(whole.any(axis=(1, 2)))[0]
+        above = np.arange(len(mask)) * 2.0 + lowest > cut_z
+        return np.where(mask, np.where(above, 2, 1)[:, None, None], 0)
+
+    leg = toy_leg(bridge=bridge, without=(B, A, P))
+    z, y, x = grid()
+    classes = (classes_of(leg.bones) > 0).astype(np.uint8) * CHANNEL[T]
+    if bridge:
+        classes[np.broadcast_to((x**2 + y**2 < 15**2) & (z > 178) & (z < 189), classes.shape)] = CHANNEL[T]
+    else:
+        classes[np.broadcast_to(z > 184.0, classes.shape)] = 0
+    answer = said(leg.volume, classes)
+    whole = answer.answer.chance >= 128
+    monkeypatch.setattr("surgiplan_desktop.segmentation.named_pieces.separate", parted)
+    assert named_pieces(answer, BONES).pieces.max() == pieces
 
 
 @pytest.mark.parametrize("said_of", [{F: T, T: F}, {F: F, T: F}, {F: T, T: T}])

@@ -80,7 +80,7 @@ def test_logits_come_back_as_if_the_whole_were_held(strip: int, target: tuple[in
     source, classes = (11, 13, 8), 5
     logits = np.random.default_rng(2).normal(size=(classes, *source)).astype(np.float32)
     blocks = [
-        Block(k, j, logits[:, k : k + 4, j : min(j + strip, 13)], np.ones((1, 1, 1), dtype=bool), None)
+        Block(k, j, *2 * (logits[:, k : k + 4, j : min(j + strip, 13)],), np.ones((1, 1, 1), dtype=bool), None)
         for j in range(0, 13, strip)
         for k in range(0, 11, 4)
     ]

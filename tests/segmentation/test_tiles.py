@@ -6,6 +6,7 @@ import threading
 import time
 import tracemalloc
 from collections.abc import Callable
+from typing import Literal
 
 import numpy as np
 import pytest
@@ -119,6 +120,30 @@ def test_a_mirrored_pass_comes_back_as_it_was() -> None:
     source = image((8, 8, 6))
     assert np.allclose(whole[0], source[0], atol=1e-6)
     assert np.allclose(whole[1], (np.roll(source[0], 1, axis=2) + np.roll(source[0], -1, axis=2)) / 2, atol=1e-6)
+
+
+class Lopsided(Toy):
+    """A network that answers otherwise when its tile is mirrored, so that passes differ."""
+
+    def run(self, tile: np.ndarray) -> np.ndarray:
+        return super().run(tile * np.linspace(0.5, 2.0, tile.shape[-1], dtype=np.float32))
+
+
+@pytest.mark.parametrize("what", ["logits", "probabilities"])
+def test_passes_for_uncertainty_alone_have_no_say_in_the_labels(what: Literal["logits", "probabilities"]) -> None:
+    grid, members = plan_tiles(SHAPE, TILE, overlap=0.5), [Lopsided(), Lopsided(seed=4)]
+    blending = Blending(what, 1.3, further_mirrors=((2,), (0,)))
+    plain, mean = result(grid, blending.asked(uncertainty=False), members)
+    found, again = result(grid, blending.asked(uncertainty=True), members)
+    assert np.array_equal(plain.classes, found.classes)
+    assert np.array_equal(mean, again)
+    every, whole = result(grid, Blending(what, 1.3, uncertainty=True, mirrors=((), (2,), (0,))), members)
+    assert np.abs(whole - mean).max() > 0.01
+    assert (every.classes != plain.classes).any()
+    for one, other in ((found.entropy, every.entropy), (found.mutual_information, every.mutual_information)):
+        assert one is not None
+        assert other is not None
+        assert np.abs(one.astype(int) - other).max() <= 1
 
 
 def test_a_volume_smaller_than_the_tile_is_filled() -> None:

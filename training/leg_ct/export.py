@@ -117,7 +117,7 @@ def _write(options: argparse.Namespace, partial: Path) -> None:
     card = Template(_CARD.read_text(encoding="utf-8")).substitute(
         head, state=options.state, networks="; ".join(told), calibration=words
     )
-    blending = {"what": "probabilities", "mirrors": [[]], "uncertainty_mirrors": [[], [2]]}
+    blending = {"what": "probabilities", "mirrors": [[]], "uncertainty_mirrors": [[2]]}
     write_pack(partial, head, LABELS, networks, blending, calibration, card)
 
 
