@@ -32,6 +32,9 @@ _LOST_MM: Final = 40.0
 #: A shaft is thinner than this, mm2, and its sections on both sides of what was lost differ by less than this factor.
 _SHAFT_MM2: Final = 900.0
 _LIKE_SECTION: Final = 2.0
+#: The tip of a fibula lies 15 to 30 mm below the spines of its tibia: one that ends lower lacks its head; the least head, mm3.
+_HEAD_BELOW_MM: Final = 33.0
+_LEAST_HEAD_MM3: Final = 1000.0
 #: Least volume of a whole bone, mm3: half of what small adults have (clinical.md has none; [P]). A bone that is cut may be less.
 _LEAST_MM3: Final = {
     BoneName.FEMUR: 60000.0, BoneName.TIBIA: 40000.0, BoneName.FIBULA: 8000.0,
@@ -75,6 +78,14 @@ def names_by_both(chains: Sequence[Chain], votes: Sequence[Votes], touching: Seq
         used |= taken
         if leg.bones or leg.too_short:
             legs.append(leg)
+    unnamed = [number for number, name in enumerate(names) if name is None]
+    for place, leg in enumerate(legs):
+        head = _head_of_fibula(leg, [(number, chains[number]) for number in unnamed if number not in used])
+        if head is not None:
+            used.add(head)
+            fibula = leg.bones[BoneName.FIBULA]
+            bones = {**leg.bones, BoneName.FIBULA: chain_of((*fibula.pieces, *chains[head].pieces))}
+            legs[place] = replace(leg, bones=bones)
     left = [number for number in range(len(chains)) if number not in used]
     notes += _left_out([(names[number], chains[number]) for number in left if names[number] is not None])
     kept = tuple(sorted((leg for leg in legs if leg.bones), key=lambda leg: leg.centre_x))
@@ -238,6 +249,22 @@ def _one_leg(chains: Sequence[Chain], names: Sequence[BoneName | None], members:
             continue
         bones[name] = first
     return NamedLeg(bones, short), taken
+
+
+def _head_of_fibula(leg: NamedLeg, unnamed: Sequence[tuple[int, Chain]]) -> int | None:
+    """Find the head of a fibula that ends too far below the plateau: what nobody named and goes on from it."""
+    tibia, fibula = leg.bones.get(BoneName.TIBIA), leg.bones.get(BoneName.FIBULA)
+    if tibia is None or fibula is None or tibia.high_cut or fibula.high > tibia.high - _HEAD_BELOW_MM:
+        return None
+    fitting = [
+        (chain.volume_mm3, number)
+        for number, chain in unnamed
+        if _LEAST_HEAD_MM3 <= chain.volume_mm3 < 0.5 * fibula.volume_mm3
+        and fibula.centroid[2] < chain.low
+        and chain.high <= tibia.high
+        and _goes_on(fibula, chain)
+    ]
+    return max(fitting)[1] if fitting else None
 
 
 def _goes_on(one: Chain, two: Chain) -> bool:

@@ -322,6 +322,26 @@ def test_without_a_fibula_the_order_along_the_limb_names_thigh_and_shank(said_of
         assert dice(result, side, name, truth) > 0.97, name
 
 
+@pytest.mark.parametrize("high", [True, False], ids=["whole", "lump beside"])
+def test_a_head_of_a_fibula_under_no_name_is_part_of_it(high: bool) -> None:
+    """The network calls the head another bone; a lump of other bone away from the fibula's line stays one."""
+    leg = toy_leg()
+    z, y, x = grid()
+    classes = classes_of(leg.bones)
+    head = (classes == CHANNEL[B]) & np.broadcast_to(z > 140.0, classes.shape)
+    if high:
+        classes[head] = np.where(np.broadcast_to(z > 143.0, classes.shape)[head], OTHER, 0)
+    else:
+        classes[head] = 0
+        lump = np.broadcast_to((x - 44.0) ** 2 + (y - 40.0) ** 2 + (z - 152.0) ** 2 < 9.0**2, classes.shape)
+        classes[lump] = OTHER
+    result = found(leg.volume, classes)
+    labels = result.labels[0].array == label_code(BoneId(Side.RIGHT, B))
+    heights = grid()[0][np.flatnonzero(labels.any(axis=(1, 2))), 0, 0]
+    assert (heights.max() > 160.0) == high
+    assert ALL == names(result)
+
+
 def test_a_hollow_that_the_network_left_open_is_filled_and_told() -> None:
     """Fatty marrow below a plateau taken for fat, with a hole through the thin cortex behind it."""
     leg = toy_leg()
