@@ -1,7 +1,8 @@
 """Which way of finding the bones is proposed for a case, and why: said before anything runs, and the user may choose otherwise.
 
 The rule is short enough to be read out: a model that is there, whole, made for CT, knows the bones of the leg and fits into the
-memory is proposed from the slice thickness on at which it was measured to be better; else the path by threshold and anatomy.
+memory is proposed from the slice thickness on at which it was measured to be better, one for a scan in one piece and one for a
+scan in blocks, where bones are cut and fewer of them are seen; else the path by threshold and anatomy.
 """
 
 from __future__ import annotations
@@ -86,8 +87,9 @@ def _knows_legs(pack: ModelPack) -> bool:
 
 def _for_scan(pack: ModelPack, needs: ModelNeeds, case: Case) -> Proposal:
     """Propose the way that is better on scans with such slices, as measured (docs/accuracy.md)."""
-    from_mm = default_limits()["segmentation.model_from_slice_mm"]
     blocks = () if case.study is None else case.study.blocks
+    limit = "segmentation.model_from_slice_mm" if len(blocks) < 2 else "segmentation.model_from_block_slice_mm"
+    from_mm = default_limits()[limit]
     thickest = max((float(np.linalg.norm(np.array(block.affine)[:3, 0])) for block in blocks), default=0.0)
     told: tuple[tuple[str, Parameter], ...] = (
         ("model", pack.name),
@@ -97,7 +99,7 @@ def _for_scan(pack: ModelPack, needs: ModelNeeds, case: Case) -> Proposal:
     )
     if thickest < from_mm:
         return Proposal("", "ui.propose_thin_slices", told)
-    return Proposal(pack.name, "ui.propose_model", told)
+    return Proposal(pack.name, "ui.propose_model" if len(blocks) < 2 else "ui.propose_model_blocks", told)
 
 
 def stated(session: Session, model: str, texts: Texts) -> str:
