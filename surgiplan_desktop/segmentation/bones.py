@@ -33,13 +33,13 @@ from surgiplan_desktop.segmentation.label_ops import (
     smoothed,
     solid_inside,
 )
-from surgiplan_desktop.segmentation.naming import NamedLeg, name_legs
+from surgiplan_desktop.segmentation.naming import NamedLeg, name_legs, with_fibular_head
 from surgiplan_desktop.segmentation.pieces import Chain, link_blocks, measure_pieces
 from surgiplan_desktop.segmentation.separate import separate
 from surgiplan_desktop.segmentation.sides import sides_of_legs
 
 METHOD: Final = "threshold"
-VERSION: Final = "3"
+VERSION: Final = "4"
 #: Largest regions of one block are taken apart one by one with this margin, voxels.
 _MARGIN: Final = 3
 #: A region of bone smaller than this is looked at by nobody, mm3.
@@ -204,11 +204,11 @@ def _named(blocks: list[_Block]) -> tuple[list[_Block], tuple[NamedLeg, ...], tu
     if parted:
         notes += [_fused(BoneName.TIBIA, BoneName.FIBULA)] * parted
         chains = _chains(blocks, up)
-    legs = name_legs(chains)
+    legs = _legs(chains)
     if any(upside_down(leg) for leg in legs):
         up = -1
         chains = _chains(blocks, up)
-        legs = name_legs(chains)
+        legs = _legs(chains)
     for _ in range(2):
         fusions = [fusion for leg in legs for fusion in stacked_fusions(leg)]
         if not fusions:
@@ -216,13 +216,21 @@ def _named(blocks: list[_Block]) -> tuple[list[_Block], tuple[NamedLeg, ...], tu
         blocks = _part_stacked(blocks, fusions, up)
         notes += [_fused(fusion.upper, fusion.lower) for fusion in fusions]
         chains = _chains(blocks, up)
-        legs = name_legs(chains)
+        legs = _legs(chains)
     left = [fusion for leg in legs for fusion in stacked_fusions(leg)]
     if left:
         notes += [Finding("joint_not_separable", "fail", (("bones", f"{item.upper}, {item.lower}"),)) for item in left]
         spoilt = {id(item.piece) for item in left}
         legs = tuple(_without(leg, spoilt) for leg in legs)
     return blocks, tuple(leg for leg in legs if leg.bones), chains, up, notes
+
+
+def _legs(chains: Sequence[Chain]) -> tuple[NamedLeg, ...]:
+    """Name the bones of every leg, fibulae with their heads."""
+    legs = name_legs(chains)
+    named = {id(chain) for leg in legs for chain in leg.bones.values()}
+    unnamed = [chain for chain in chains if id(chain) not in named]
+    return tuple(with_fibular_head(leg, unnamed)[0] for leg in legs)
 
 
 def _without(leg: NamedLeg, spoilt: set[int]) -> NamedLeg:

@@ -17,8 +17,8 @@ from surgiplan_desktop.base.arrays import FloatArray
 from surgiplan_desktop.model.anatomy import BoneName
 from surgiplan_desktop.model.study import Finding
 from surgiplan_desktop.segmentation.named_pieces import Votes, first_choice
-from surgiplan_desktop.segmentation.naming import LEAST_SEEN_MM, NamedLeg, name_legs
-from surgiplan_desktop.segmentation.pieces import Chain, chain_of, misfit
+from surgiplan_desktop.segmentation.naming import LEAST_SEEN_MM, NamedLeg, goes_on, name_legs, with_fibular_head
+from surgiplan_desktop.segmentation.pieces import Chain, chain_of
 
 _LONG: Final = (BoneName.FEMUR, BoneName.TIBIA, BoneName.FIBULA)
 #: A hip bone lies above a tibia by at least this: no femur of a leg that stands is shorter, mm.
@@ -27,14 +27,6 @@ _LEAST_FEMUR_MM: Final = 90.0
 _LEGS_APART_MM: Final = 50.0
 #: ... and the smaller has at least this share of the larger one's volume.
 _LIKE_VOLUME: Final = 0.2
-#: Two stretches of one shaft may be this far apart where a thin bone was lost between, mm.
-_LOST_MM: Final = 40.0
-#: A shaft is thinner than this, mm2, and its sections on both sides of what was lost differ by less than this factor.
-_SHAFT_MM2: Final = 900.0
-_LIKE_SECTION: Final = 2.0
-#: The tip of a fibula lies 15 to 30 mm below the spines of its tibia: one that ends lower lacks its head; the least head, mm3.
-_HEAD_BELOW_MM: Final = 33.0
-_LEAST_HEAD_MM3: Final = 1000.0
 #: Least volume of a whole bone, mm3: half of what small adults have (clinical.md has none; [P]). A bone that is cut may be less.
 _LEAST_MM3: Final = {
     BoneName.FEMUR: 60000.0, BoneName.TIBIA: 40000.0, BoneName.FIBULA: 8000.0,
@@ -78,14 +70,10 @@ def names_by_both(chains: Sequence[Chain], votes: Sequence[Votes], touching: Seq
         used |= taken
         if leg.bones or leg.too_short:
             legs.append(leg)
-    unnamed = [number for number, name in enumerate(names) if name is None]
     for place, leg in enumerate(legs):
-        head = _head_of_fibula(leg, [(number, chains[number]) for number in unnamed if number not in used])
-        if head is not None:
-            used.add(head)
-            fibula = leg.bones[BoneName.FIBULA]
-            bones = {**leg.bones, BoneName.FIBULA: chain_of((*fibula.pieces, *chains[head].pieces))}
-            legs[place] = replace(leg, bones=bones)
+        unnamed = {number: chains[number] for number, name in enumerate(names) if name is None and number not in used}
+        legs[place], head = with_fibular_head(leg, list(unnamed.values()))
+        used |= {number for number, chain in unnamed.items() if chain is head}
     left = [number for number in range(len(chains)) if number not in used]
     notes += _left_out([(names[number], chains[number]) for number in left if names[number] is not None])
     kept = tuple(sorted((leg for leg in legs if leg.bones), key=lambda leg: leg.centre_x))
@@ -240,7 +228,7 @@ def _one_leg(chains: Sequence[Chain], names: Sequence[BoneName | None], members:
         first = chains[fitting[0]]
         used = {fitting[0]}
         for number in fitting[1:]:
-            if name in _LONG and _goes_on(first, chains[number]):
+            if name in _LONG and goes_on(first, chains[number]):
                 first = chain_of((*first.pieces, *chains[number].pieces))
                 used.add(number)
         taken |= used
@@ -249,36 +237,6 @@ def _one_leg(chains: Sequence[Chain], names: Sequence[BoneName | None], members:
             continue
         bones[name] = first
     return NamedLeg(bones, short), taken
-
-
-def _head_of_fibula(leg: NamedLeg, unnamed: Sequence[tuple[int, Chain]]) -> int | None:
-    """Find the head of a fibula that ends too far below the plateau: what nobody named and goes on from it."""
-    tibia, fibula = leg.bones.get(BoneName.TIBIA), leg.bones.get(BoneName.FIBULA)
-    if tibia is None or fibula is None or tibia.high_cut or fibula.high > tibia.high - _HEAD_BELOW_MM:
-        return None
-    fitting = [
-        (chain.volume_mm3, number)
-        for number, chain in unnamed
-        if _LEAST_HEAD_MM3 <= chain.volume_mm3 < 0.5 * fibula.volume_mm3
-        and fibula.centroid[2] < chain.low
-        and chain.high <= tibia.high
-        and _goes_on(fibula, chain)
-    ]
-    return max(fitting)[1] if fitting else None
-
-
-def _goes_on(one: Chain, two: Chain) -> bool:
-    """Tell whether two chains are stretches of one shaft: one above the other, on one line, thin and alike where they end."""
-    upper, lower = (one, two) if one.low > two.low else (two, one)
-    gap = upper.low - lower.high
-    if not -6.0 <= gap <= _LOST_MM:
-        return False
-    ends = sorted((float(np.median(upper.area_mm2[1:4])), float(np.median(lower.area_mm2[-4:-1]))))
-    if ends[1] > min(_SHAFT_MM2, _LIKE_SECTION * ends[0]):
-        return False
-    above = min(upper.pieces, key=lambda piece: float(piece.z_mm[0]))
-    below = max(lower.pieces, key=lambda piece: float(piece.z_mm[-1]))
-    return misfit(above, below) < 1.0
 
 
 def _can_be(name: BoneName, chain: Chain, bones: dict[BoneName, Chain]) -> bool:

@@ -16,7 +16,7 @@ import numpy as np
 
 from surgiplan_desktop.base.arrays import FloatArray
 from surgiplan_desktop.model.anatomy import BoneName
-from surgiplan_desktop.segmentation.pieces import Chain
+from surgiplan_desktop.segmentation.pieces import Chain, chain_of, misfit
 
 #: Least height over which tibia and fibula must run side by side, mm.
 _PAIR_MM: Final = 40.0
@@ -24,6 +24,16 @@ _PAIR_MM: Final = 40.0
 _FLAT: Final = 2.8
 #: A bone of which less is seen is left out: nothing can be measured on it (mm).
 LEAST_SEEN_MM: Final = 40.0
+#: Two stretches of one shaft may be this far apart where a thin bone was lost between, mm.
+_LOST_MM: Final = 40.0
+#: ... or overlap by this where they were parted aslant, mm.
+_OVERLAP_MM: Final = 10.0
+#: A shaft is thinner than this, mm2, and its sections on both sides of what was lost differ by less than this factor.
+_SHAFT_MM2: Final = 900.0
+_LIKE_SECTION: Final = 2.0
+#: The tip of a fibula lies 10 to 30 mm below the spines of its tibia: one that ends lower than this may lack its head.
+_HEAD_BELOW_MM: Final = 25.0
+_LEAST_HEAD_MM3: Final = 1000.0
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -201,3 +211,41 @@ def _end_area(chain: Chain, *, up: bool) -> float:
     inside = chain.between(chain.high - fifth, chain.high) if up else chain.between(chain.low, chain.low + fifth)
     areas: FloatArray = chain.area_mm2[inside]
     return float(areas.max())
+
+
+def with_fibular_head(leg: NamedLeg, unnamed: Sequence[Chain]) -> tuple[NamedLeg, Chain | None]:
+    """Give a fibula that ends too far below the plateau its head: what nobody named and goes on from it.
+
+    A fibula is thin at its neck and its head all but touches the tibia: so it is parted from its bone more easily than others.
+    Returns the leg, and the chain that was taken or None.
+    """
+    tibia, fibula = leg.bones.get(BoneName.TIBIA), leg.bones.get(BoneName.FIBULA)
+    if tibia is None or fibula is None or tibia.high_cut or fibula.high > tibia.high - _HEAD_BELOW_MM:
+        return leg, None
+    fitting = [
+        chain
+        for chain in unnamed
+        if _LEAST_HEAD_MM3 <= chain.volume_mm3 < fibula.volume_mm3
+        and fibula.centroid[2] < chain.low
+        and chain.high <= tibia.high
+        and goes_on(fibula, chain)
+    ]
+    if not fitting:
+        return leg, None
+    head = max(fitting, key=lambda chain: chain.volume_mm3)
+    whole = chain_of((*fibula.pieces, *head.pieces))
+    return NamedLeg({**leg.bones, BoneName.FIBULA: whole}, leg.too_short), head
+
+
+def goes_on(one: Chain, two: Chain) -> bool:
+    """Tell whether two chains are stretches of one shaft: one above the other, on one line, thin and alike where they end."""
+    upper, lower = (one, two) if one.low > two.low else (two, one)
+    gap = upper.low - lower.high
+    if not -_OVERLAP_MM <= gap <= _LOST_MM:
+        return False
+    ends = sorted((float(np.median(upper.area_mm2[1:4])), float(np.median(lower.area_mm2[-4:-1]))))
+    if ends[1] > min(_SHAFT_MM2, _LIKE_SECTION * ends[0]):
+        return False
+    above = min(upper.pieces, key=lambda piece: float(piece.z_mm[0]))
+    below = max(lower.pieces, key=lambda piece: float(piece.z_mm[-1]))
+    return misfit(above, below) < 1.0

@@ -65,7 +65,7 @@ def test_a_finder_moved_by_two_millimetres_fails_the_road(tmp_path: Path, monkey
         return replace(found, items=MappingProxyType({**found.items, "medial_plateau_centre": moved}))
 
     monkeypatch.setattr(graph, "find_tibia", shifted)
-    broken = drive_leg(2, THREE_BLOCKS.parameters, tmp_path, blocks=3, spacing_mm=2.0)
+    broken = drive_leg(2, THREE_BLOCKS.parameters, tmp_path, blocks=3, spacing_mm=1.1)
     failed = {row.id for row in broken.rows if row.status == "fail"}
     assert "mpta" in failed
 

@@ -39,6 +39,11 @@ def main(case: Path, target: Path = TARGET) -> None:
         with Screen() as screen, RealWindow(screen, Path(name), str(copy)) as window:
             window.wait_idle(120)
             window.key("alt+2")
+            window.wait(lambda state: "bones_way" in state["widgets"], 120, "the ways")
+            window.wait_idle(120)
+            window.click("bones_way")
+            window.key("Home")
+            window.key("Return")
             window.wait(lambda state: "licence_read" in state["widgets"], 120, "the licence")
             keep("21-model")
             window.click("licence_read", at=(0.05, 0.5))

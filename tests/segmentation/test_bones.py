@@ -11,7 +11,7 @@ from surgiplan_desktop.base.spaces import Affine
 from surgiplan_desktop.model.anatomy import BoneId, BoneName, Side, label_code
 from surgiplan_desktop.model.images import Volume
 from surgiplan_desktop.segmentation.bones import BoneLabelling, find_bones
-from tests.segmentation.toy_leg import STEP, leg_affine, slab, toy_leg, two_legs
+from tests.segmentation.toy_leg import STEP, grid, leg_affine, slab, toy_leg, two_legs
 
 F, T, P, B, A = BoneName.FEMUR, BoneName.TIBIA, BoneName.PATELLA, BoneName.FIBULA, BoneName.TALUS
 
@@ -43,6 +43,16 @@ def test_every_bone_of_a_single_leg_has_its_name_side_and_place(side: Side) -> N
     assert not femur.touches_edge
     tibia = next(bone for bone in found.bones if bone.id.bone is T)
     assert tibia.volume_mm3 == pytest.approx(leg.bones[T].sum() * STEP**3, rel=0.05)
+
+
+def test_a_fibula_keeps_its_head_though_its_neck_is_thin() -> None:
+    leg = toy_leg()
+    z, y, x = grid()
+    waist = (np.abs(z - 142.0) < 3.0) & ((x + 28.0) ** 2 + (y - 24.0) ** 2 > 3.0**2) & leg.bones[B]
+    found = find_bones([Volume(np.where(waist, 40, leg.volume.array), leg.volume.affine)])
+    layers = np.flatnonzero((found.labels[0].array == label_code(BoneId(Side.RIGHT, B))).any(axis=(1, 2)))
+    assert grid()[0][layers.max(), 0, 0] > 160.0
+    assert dice(found, Side.RIGHT, T, leg.bones[T]) > 0.96
 
 
 def test_a_mirrored_scan_is_the_other_side_and_a_turned_one_is_not() -> None:
