@@ -339,7 +339,7 @@ def test_a_head_of_a_fibula_under_no_name_is_part_of_it(high: bool) -> None:
     labels = result.labels[0].array == label_code(BoneId(Side.RIGHT, B))
     heights = grid()[0][np.flatnonzero(labels.any(axis=(1, 2))), 0, 0]
     assert (heights.max() > 160.0) == high
-    assert ALL == names(result)
+    assert names(result) == ALL
 
 
 def test_a_hollow_that_the_network_left_open_is_filled_and_told() -> None:
