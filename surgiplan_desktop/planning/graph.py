@@ -331,17 +331,17 @@ def _add_leg(graph: dict[Key, Node], case: Case, side: Side) -> None:
     found: list[Key] = []
     if femur is not None:
         found.append(("found", side, BoneName.FEMUR))
-        graph[found[-1]] = Node("find_femur", 7, find_femur, (side,), (bone_key(femur),), "thread")
+        graph[found[-1]] = Node("find_femur", 8, find_femur, (side,), (bone_key(femur),), "thread")
     if tibia is not None:
         needs: tuple[Key, ...] = (bone_key(tibia),) if fibula is None else (bone_key(tibia), bone_key(fibula))
         found.append(("found", side, BoneName.TIBIA))
-        graph[found[-1]] = Node("find_tibia", 10, find_tibia, (side,), needs, "thread")
+        graph[found[-1]] = Node("find_tibia", 11, find_tibia, (side,), needs, "thread")
     patella = BoneId(side, BoneName.PATELLA)
     if patella in case.bones:
         neighbours = tuple(("found", side, name) for name in (BoneName.FEMUR, BoneName.TIBIA))
         needs = (bone_key(patella), *(key for key in neighbours if key in graph))
         found.append(("found", side, BoneName.PATELLA))
-        graph[found[-1]] = Node("find_patella", 4, find_patella, (side,), needs, "thread")
+        graph[found[-1]] = Node("find_patella", 5, find_patella, (side,), needs, "thread")
     if found:
         kneecap = patella if patella in case.bones else None
         present = tuple((bone.bone, bone_key(bone)) for bone in (femur, tibia, fibula, kneecap) if bone is not None)

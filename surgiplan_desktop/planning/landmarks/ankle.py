@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.spatial import cKDTree
 from scipy.stats import theilslopes
 
 from surgiplan_desktop.base.arrays import BoolArray, FloatArray
@@ -13,6 +14,8 @@ from surgiplan_desktop.planning.landmarks.extremes import extreme
 from surgiplan_desktop.planning.landmarks.plateau import FACING_DEG, largest_piece
 from surgiplan_desktop.planning.landmarks.surface import BoneSurface
 
+#: A malleolus' tip is blunt: its place along the tip is that of a fit this wide, or noise moves it by parts of a millimetre.
+MALLEOLUS_FIT_MM = 6.5
 #: The plafond of an adult has 700-1200 mm2; less than this is not one.
 _MIN_AREA_MM2 = 200.0
 _ABOVE_MM = 5.0
@@ -32,6 +35,9 @@ _FURTHER_OFF = 4.0
 #: A plafond that is no plain arch tells nothing of its edges: the arch must fit at least so well, mm.
 _SMOOTH_MM = 0.6
 _EDGE_MM = 3.0
+#: The slope of the arch is taken off its rounded margin of this width, and it is one when its radius is below this, mm.
+_RIM_MM = 1.5
+_FLATTEST_MM = 150.0
 #: The rim of the patch is taken where this share of it lies beyond, and the plane is fitted to this share of the way to the rim.
 _RIM_QUANTILES = (0.02, 0.98)
 _INNER_SHARE = 0.75
@@ -93,29 +99,38 @@ def _inner_part(points: FloatArray, areas: FloatArray) -> BoolArray:
 def find_medial_malleolus(surface: BoneSurface, up: FloatArray) -> FloatArray | None:
     """Most distal point of the tibia."""
     heights = surface.heights(up)
-    tip = extreme(surface, surface.real & (heights < heights.min() + 12.0), -up, radius_mm=5.0)
+    tip = extreme(surface, surface.real & (heights < heights.min() + 12.0), -up, radius_mm=MALLEOLUS_FIT_MM)
     return None if tip is None else tip[0]
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class PlafondEnds:
+    """Medial and lateral end of the joint's surface (3,) and the normal (3,), unit, proximal, of the plane they lie on."""
+
+    medial: FloatArray | None
+    lateral: FloatArray | None
+    normal: FloatArray
+
+
 def plafond_ends(
-    surface: BoneSurface, plafond: Plafond, lateral: FloatArray, anterior: FloatArray
-) -> tuple[FloatArray | None, FloatArray | None]:
-    """Medial and lateral end (3,) of the joint's surface in the frontal section through the ankle centre, on the plafond's plane.
+    surface: BoneSurface, plafond: Plafond, up: FloatArray, lateral: FloatArray, anterior: FloatArray
+) -> PlafondEnds | None:
+    """Ends of the joint's surface in the frontal section through the ankle centre, on the plane that touches the arch's crown.
 
     The joint's surface is an arch (a quadratic, found from its middle outward); it ends where the bone leaves the arch: into the
     malleolus on the medial side, round the edge on the lateral one. None where it reaches no farther than its middle.
+    The line between the ends has the slope of the arch's crown: a plane fitted to a part of the arch, or the chord of a section
+    that runs aslant to it, would turn by a degree with every millimetre that the part or the section lies farther in front.
     """
-    direction = np.cross(anterior, plafond.normal)
-    direction *= np.sign(direction @ lateral) / np.linalg.norm(direction)
-    forward = np.cross(plafond.normal, direction)
+    axes = np.array([lateral, anterior, up])
     offset = surface.vertices - plafond.centre
-    x, y, z = offset @ direction, offset @ forward, offset @ plafond.normal
+    x, y, z = offset @ lateral, offset @ anterior, offset @ up
     near = surface.real & (np.abs(y) < _DEPTH_MM) & (np.abs(x) < _REACH_MM) & (np.abs(z) < 8.0)
-    near &= surface.normals @ plafond.normal < -0.5
+    near &= surface.normals @ up < -0.5
     arch = near & (np.hypot(x, y) < _SURE_MM)
     for _ in range(8):
         if np.count_nonzero(arch) < 20:
-            return None, None
+            return None
         terms, *_ = np.linalg.lstsq(_arch_terms(x[arch], y[arch]), z[arch], rcond=None)
         off = np.abs(z - _arch_terms(x, y) @ terms)
         rough = float(np.sqrt(np.mean(off[arch] ** 2)))
@@ -125,17 +140,48 @@ def plafond_ends(
         if np.array_equal(grown, arch):
             break
         arch = grown
-    strip = np.flatnonzero(arch & (np.abs(y) < _STRIP_MM))
-    ends: list[FloatArray | None] = []
+    reach: list[float | None] = []
     for sign in (-1.0, 1.0):
+        strip = arch & (np.abs(y) < _STRIP_MM)
         end = _end_of(sign * x[strip], y[strip])
         if end is not None and sign > 0.0 and left < _SMOOTH_MM:
             # the lateral edge is round; the medial one is the corner with the malleolus
             beyond = largest_piece(surface, near & (off < _FURTHER_OFF * left)) & (np.abs(y) < _STRIP_MM)
             further = _end_of(x[beyond], y[beyond])
             end -= 0.0 if further is None else min(max(further - end, 0.0), _EDGE_MM)
-        ends.append(None if end is None else plafond.centre + sign * end * direction)
-    return ends[0], ends[1]
+        reach.append(None if end is None else sign * end)
+    middle = 0.5 * (reach[0] + reach[1]) if reach[0] is not None and reach[1] is not None else 0.0
+    inner = _off_the_rim(offset, near, arch)
+    tilt = _crown_slope(x[inner], y[inner], z[inner], surface.areas[inner], middle)
+    normal = np.array([-tilt[0], -tilt[1], 1.0]) @ axes
+    ends = [None if end is None else plafond.centre + end * (lateral + tilt[0] * up) for end in reach]
+    return PlafondEnds(ends[0], ends[1], normal / np.linalg.norm(normal))
+
+
+def _off_the_rim(offset: FloatArray, near: BoolArray, arch: BoolArray) -> BoolArray:
+    """The arch without its margin, which is rounded; all of it where little would be left."""
+    beyond = cKDTree(offset[near & ~arch]) if (near & ~arch).any() else None
+    if beyond is None:
+        return arch
+    inner = arch.copy()
+    inner[arch] = beyond.query(offset[arch])[0] > _RIM_MM
+    return inner if np.count_nonzero(inner) > 0.3 * np.count_nonzero(arch) else arch
+
+
+def _crown_slope(x: FloatArray, y: FloatArray, z: FloatArray, areas: FloatArray, middle: float) -> FloatArray:
+    """Gradient (2,) of the plane that touches the crown of an arch: level across the crown, along it its slope at the middle.
+
+    Where the plafond is no arch that is hollow below, the gradient of its quadratic.
+    """
+    root = np.sqrt(areas)
+    terms, *_ = np.linalg.lstsq(_arch_terms(x - middle, y) * root[:, None], z * root, rcond=None)
+    gradient: FloatArray = terms[1:3]
+    values, directions = np.linalg.eigh(np.array([[2.0 * terms[3], terms[4]], [terms[4], 2.0 * terms[5]]]))
+    if values[0] > -1.0 / _FLATTEST_MM:
+        return gradient
+    along = directions[:, 1]
+    crown: FloatArray = float(gradient @ along) * along
+    return crown
 
 
 def _arch_terms(x: FloatArray, y: FloatArray) -> FloatArray:

@@ -10,10 +10,12 @@ from surgiplan_desktop.geometry.distance import closest_points
 from surgiplan_desktop.model.anatomy import BoneName
 from surgiplan_desktop.model.mesh import Mesh
 from surgiplan_desktop.model.study import Finding
+from surgiplan_desktop.planning.landmarks.ankle import MALLEOLUS_FIT_MM
 from surgiplan_desktop.planning.landmarks.extremes import extreme
 from surgiplan_desktop.planning.landmarks.found import Found, add, end_cut, miss
 from surgiplan_desktop.planning.landmarks.surface import BoneSurface, end_is_cut
 
+_HEAD_FIT_MM = 5.0
 _JOINT_GAP_MM = 4.0
 _JOINT_REACH_MM = 50.0
 _MARGIN_MM = 0.5
@@ -27,12 +29,15 @@ def find_fibula(found: Found, fibula: BoneSurface, tibia: BoneSurface, up: Float
 
     ``up`` and ``medial`` are orthogonal unit vectors of the tibia.
     """
-    for landmark, outward, end in (("fibular_head_tip", up, "proximal"), ("lateral_malleolus", -up, "distal")):
+    for landmark, outward, end, radius_mm in (
+        ("fibular_head_tip", up, "proximal", _HEAD_FIT_MM),
+        ("lateral_malleolus", -up, "distal", MALLEOLUS_FIT_MM),
+    ):
         if end_is_cut(fibula, outward):
             miss(found, end_cut(BoneName.FIBULA, end), landmark)
             continue
         levels = fibula.heights(outward)
-        tip = extreme(fibula, fibula.real & (levels > levels.max() - 12.0), outward, radius_mm=5.0)
+        tip = extreme(fibula, fibula.real & (levels > levels.max() - 12.0), outward, radius_mm=radius_mm)
         if tip is not None:
             add(found, landmark, tip[0], rms=tip[1])
     if end_is_cut(fibula, up):

@@ -30,9 +30,11 @@ _MOST_ROUNDS = 20
 #: The inner part of a facet, free of rim and spine: ellipse in shares of the plateau's half width and half depth.
 _FACET_CENTRE = 0.6
 _FACET_HALF = (0.28, 0.6)
+#: The part its slope is fitted to: a slope wants depth, or noise tilts it; the height of the joint line wants the middle.
+_SLOPE_HALF = (0.32, 0.75)
 #: The rearmost points are looked for down to this below the plateau's plane, mm.
 _REAR_MM = 15.0
-_REAR_FIT_MM = 5.5
+_REAR_FIT_MM = 7.0
 #: Front and rear rim are taken within this of the plateau's plane: deeper, the front of the bone runs out to the tuberosity.
 _FACET_RIM_MM = 5.0
 
@@ -41,7 +43,8 @@ _FACET_RIM_MM = 5.0
 class Patch:
     """One articular patch: area centroid (3,), unit proximal normal (3,), RMS from its plane (mm), area (mm2).
 
-    ``coverage`` is the share of the facet's inner ellipse that the patch fills.
+    ``normal`` is that of a deeper part of the facet than the rest is of. ``coverage`` is the share of the facet's inner ellipse
+    that the patch fills.
     """
 
     centre: FloatArray
@@ -210,27 +213,36 @@ def _patch(
     points = surface.vertices[index]
     middle, half_depth = _facet_depth(surface, plane, centre, outward, anterior, half_width, half_depth)
     centre = centre + middle * anterior
-    u, v = (points - centre) @ outward / half_width, (points - centre) @ anterior / half_depth
-    window = ((u - _FACET_CENTRE) / _FACET_HALF[0]) ** 2 + (v / _FACET_HALF[1]) ** 2 < 1.0
-    if np.count_nonzero(window) < 20:
-        return None, None
-    patch = _connected(surface, index[window], centre + _FACET_CENTRE * half_width * outward)
+    seed = centre + _FACET_CENTRE * half_width * outward
+    u, v = (points - seed) @ outward / half_width, (points - centre) @ anterior / half_depth
+    kept = []
+    for half in (_FACET_HALF, _SLOPE_HALF):
+        window = (u / half[0]) ** 2 + (v / half[1]) ** 2 < 1.0
+        if np.count_nonzero(window) < 20:
+            return None, None
+        kept.append(_near_its_plane(surface, _connected(surface, index[window], seed)))
+    keep = kept[0]
+    local, deep = (fit_plane(surface.vertices[part], surface.areas[part]) for part in kept)
+    area = float(surface.areas[keep].sum())
+    if area < _MIN_PATCH_MM2 * min(1.0, (half_width / 36.0) ** 2) * 0.6 or local.rms > _MAX_RMS_MM:
+        return keep, None
+    normal, slope = (fit.normal * np.sign(float(fit.normal @ plane.normal)) for fit in (local, deep))
+    # the centroid is taken on the facet's middle line, so that a ragged patch does not move it along the slope
+    place = local.point + float((centre - local.point) @ anterior) * anterior
+    place = place - float((place - local.point) @ normal) / float(normal @ plane.normal) * plane.normal
+    expected = np.pi * _FACET_HALF[0] * half_width * _FACET_HALF[1] * half_depth
+    return keep, Patch(place, slope, local.rms, area, len(keep), min(1.0, area / expected))
+
+
+def _near_its_plane(surface: BoneSurface, patch: AnyArray) -> AnyArray:
+    """What of a patch lies near the plane through it, when what lies far off is left out."""
     keep = patch
     for band in (4.0, 2.5):
         local = fit_plane(surface.vertices[keep], surface.areas[keep])
         residual = np.abs((surface.vertices[patch] - local.point) @ local.normal)
         if np.count_nonzero(residual < band) >= 20:
             keep = patch[residual < band]
-    local = fit_plane(surface.vertices[keep], surface.areas[keep])
-    normal = local.normal if float(local.normal @ plane.normal) > 0 else -local.normal
-    area = float(surface.areas[keep].sum())
-    if area < _MIN_PATCH_MM2 * min(1.0, (half_width / 36.0) ** 2) * 0.6 or local.rms > _MAX_RMS_MM:
-        return keep, None
-    # the centroid is taken on the facet's middle line, so that a ragged patch does not move it along the slope
-    place = local.point + float((centre - local.point) @ anterior) * anterior
-    place = place - float((place - local.point) @ normal) / float(normal @ plane.normal) * plane.normal
-    expected = np.pi * _FACET_HALF[0] * half_width * _FACET_HALF[1] * half_depth
-    return keep, Patch(place, normal, local.rms, area, len(keep), min(1.0, area / expected))
+    return keep
 
 
 def _facet_depth(

@@ -91,8 +91,7 @@ def bone_surface(bone: Bone, *, calm: bool = True) -> BoneSurface:
     vertices = np.concatenate([part.mesh.vertices for part in bone.parts])
     faces = np.concatenate([part.mesh.faces + offset for part, offset in zip(bone.parts, offsets, strict=False)]).astype(np.int32)
     cap = np.concatenate([part.cap_vertices for part in bone.parts])
-    corners = vertices[faces]
-    face_normals = 0.5 * np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
+    face_normals = _face_normals(vertices, faces)
     face_areas = np.linalg.norm(face_normals, axis=1)
     on_cap: BoolArray = np.asarray(cap[faces].all(axis=1), dtype=np.bool_)
     spread = coo_array(
@@ -101,14 +100,24 @@ def bone_surface(bone: Bone, *, calm: bool = True) -> BoneSurface:
     real_faces = np.where(on_cap, 0.0, 1.0)
     areas = spread @ (face_areas * real_faces) / 3.0
     normals: FloatArray = np.asarray(spread @ (face_normals * real_faces[:, None]), dtype=np.float64)
-    edges = np.linalg.norm(corners - np.roll(corners, 1, axis=1), axis=2)
+    edges = np.linalg.norm(vertices[faces] - vertices[np.roll(faces, 1, axis=1)], axis=2)
     rounds = min(12, max(1, ceil((_NORMAL_SMOOTHING_MM / max(float(np.median(edges)), 0.2)) ** 2 / 2.0)))
     normals = _smoothed(normals, faces, rounds if calm else 1)
     areas = np.where(cap, 0.0, areas)
     if calm:
         vertices = calmed(vertices, normals, areas, ~cap, max(_CALM_MM, _CALM_EDGES * float(np.median(edges))))
+        # triangles that noise sets on edge have more area, and what has more noise would weigh more
+        face_areas = np.linalg.norm(_face_normals(vertices, faces), axis=1)
+        areas = np.where(cap, 0.0, spread @ (face_areas * real_faces) / 3.0)
     centres, directions, sizes = _caps(bone, offsets, vertices, faces, on_cap, face_areas)
     return BoneSurface(vertices, faces, normals, areas, ~cap, centres, directions, sizes)
+
+
+def _face_normals(vertices: FloatArray, faces: IntArray) -> FloatArray:
+    """Normals (m, 3) of triangles, as long as their area in mm2."""
+    first, second, third = (vertices[faces[:, corner]] for corner in range(3))
+    normals: FloatArray = 0.5 * np.cross(second - first, third - first)
+    return normals
 
 
 def _evened(bone: Bone) -> Bone:

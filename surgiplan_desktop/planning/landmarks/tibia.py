@@ -268,11 +268,13 @@ def _ankle_end(found: Found, fits: dict[LandmarkId, Fit], surface: BoneSurface, 
     add(found, "ankle_centre", foot.centre, rms=foot.rms, n_points=foot.n_points)
     reach = 0.5 * float(np.ptp((foot.patch - foot.centre) @ axes.lateral))
     plane = FitPlane(foot.centre, foot.normal, reach, foot.rms, foot.n_points, 1.0)
-    fits.update(dict.fromkeys(("ankle_centre", "medial_plafond", "lateral_plafond"), plane))
-    ends = ankle.plafond_ends(surface, foot, axes.lateral, axes.anterior)
-    for landmark, end in zip(("medial_plafond", "lateral_plafond"), ends, strict=True):
-        if end is not None:
-            add(found, landmark, end, rms=foot.rms, n_points=foot.n_points)
+    fits["ankle_centre"] = plane
+    ends = ankle.plafond_ends(surface, foot, axes.up, axes.lateral, axes.anterior)
+    if ends is not None:
+        for landmark, end in (("medial_plafond", ends.medial), ("lateral_plafond", ends.lateral)):
+            if end is not None:
+                add(found, landmark, end, rms=foot.rms, n_points=foot.n_points)
+                fits[landmark] = FitPlane(foot.centre, ends.normal, reach, foot.rms, foot.n_points, 1.0)
     tip = ankle.find_medial_malleolus(surface, axes.up)
     if tip is not None:
         add(found, "medial_malleolus", tip)
