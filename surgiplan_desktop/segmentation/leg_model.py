@@ -44,7 +44,7 @@ from surgiplan_desktop.segmentation.packs import ModelPack
 from surgiplan_desktop.segmentation.tiles import Network
 
 #: Version of what is done with the networks' answers.
-VERSION: Final = "3"
+VERSION: Final = "4"
 #: Where a body's proximal and distal end are exchanged.
 _ON_ITS_HEAD: Final = Affine(np.diag([1.0, 1.0, -1.0, 1.0]))
 _MIB: Final = 1 << 20

@@ -18,6 +18,7 @@ from surgiplan_desktop.base.progress import SILENT, Progress
 from surgiplan_desktop.geometry.edge import half_way_values
 from surgiplan_desktop.model.anatomy import BoneName, bone_of_label
 from surgiplan_desktop.model.images import LabelMap, Volume
+from surgiplan_desktop.segmentation.joint_border import along_dark_line
 from surgiplan_desktop.segmentation.label_ops import CLOSING_MM, LOW_HU, closed_pores, grown, largest, smoothed, solid_inside
 from surgiplan_desktop.segmentation.leg_networks import BlockAnswer
 from surgiplan_desktop.segmentation.network_grid import Box, Float32Image, box_on_block, field_on_block
@@ -77,7 +78,11 @@ def label_map(
         own, foreign, box, inside[code] = _interpolated(said, pieces, mine, first, last, closing)
         if not own.any():
             continue
-        bone = _on_edge(volume, own, foreign, box) if by_hounsfield else largest(ndimage.binary_fill_holes(own))
+        if by_hounsfield:
+            own, foreign = along_dark_line(own, foreign, volume.array[box], volume.spacing_kji_mm)
+            bone = _on_edge(volume, own, foreign, box)
+        else:
+            bone = largest(ndimage.binary_fill_holes(own))
         labels[box][bone & (labels[box] == 0)] = code
     return LabelMap(frozen(labels), volume.affine), inside
 
