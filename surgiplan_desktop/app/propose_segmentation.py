@@ -1,8 +1,8 @@
 """Which way of finding the bones is proposed for a case, and why: said before anything runs, and the user may choose otherwise.
 
 The rule is short enough to be read out: a model that is there, whole, made for CT, knows the bones of the leg and fits into the
-memory is proposed from the slice thickness on at which it was measured to be better, one for a scan in one piece and one for a
-scan in blocks, where bones are cut and fewer of them are seen; else the path by threshold and anatomy.
+memory is proposed from the slice thickness on at which it was measured to be better: one thickness for a scan of a single joint,
+a smaller one for a scan of several, in blocks or from hip to ankle; else the path by threshold and anatomy.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from surgiplan_desktop.base.spaces import Affine
 from surgiplan_desktop.model.anatomy import BoneName
 from surgiplan_desktop.model.case import Case
 from surgiplan_desktop.model.images import Volume
+from surgiplan_desktop.model.study import VolumeBlock
 from surgiplan_desktop.planning.limits import default_limits
 from surgiplan_desktop.segmentation.leg_model import ModelNeeds, model_needs
 from surgiplan_desktop.segmentation.leg_networks import pack_bones
@@ -88,8 +89,9 @@ def _knows_legs(pack: ModelPack) -> bool:
 def _for_scan(pack: ModelPack, needs: ModelNeeds, case: Case) -> Proposal:
     """Propose the way that is better on scans with such slices, as measured (docs/accuracy.md)."""
     blocks = () if case.study is None else case.study.blocks
-    limit = "segmentation.model_from_slice_mm" if len(blocks) < 2 else "segmentation.model_from_block_slice_mm"
-    from_mm = default_limits()[limit]
+    limits = default_limits()
+    several = len(blocks) > 1 or any(_length_mm(block) > limits["segmentation.several_joints_from_mm"] for block in blocks)
+    from_mm = limits["segmentation.model_from_slice_mm_several" if several else "segmentation.model_from_slice_mm"]
     thickest = max((float(np.linalg.norm(np.array(block.affine)[:3, 0])) for block in blocks), default=0.0)
     told: tuple[tuple[str, Parameter], ...] = (
         ("model", pack.name),
@@ -99,7 +101,13 @@ def _for_scan(pack: ModelPack, needs: ModelNeeds, case: Case) -> Proposal:
     )
     if thickest < from_mm:
         return Proposal("", "ui.propose_thin_slices", told)
-    return Proposal(pack.name, "ui.propose_model" if len(blocks) < 2 else "ui.propose_model_blocks", told)
+    return Proposal(pack.name, "ui.propose_model_several" if several else "ui.propose_model", told)
+
+
+def _length_mm(block: VolumeBlock) -> float:
+    """Height of a block along the body, or along its slices where that is more."""
+    size = np.abs(np.array(block.affine)[:3, :3]) * np.array(block.shape)
+    return float(max(size[2].max(), np.linalg.norm(size[:, 0])))
 
 
 def stated(session: Session, model: str, texts: Texts) -> str:

@@ -11,10 +11,10 @@ from typing import Final
 
 import numpy as np
 import SimpleITK
+from numpy.typing import NDArray
 from scipy import ndimage
 
 from surgiplan_desktop.base.arrays import BoolArray, FloatArray
-from surgiplan_desktop.geometry.edge import FloatImage
 
 #: Bones nearer to each other than this have a border, mm.
 _NEAR_MM: Final = 4.0
@@ -26,7 +26,9 @@ _NOISE_MM: Final = 0.7
 _DENSE_HU: Final = 1200.0
 
 
-def along_dark_line(bone: BoolArray, other: BoolArray, hu: FloatImage, spacing_mm: FloatArray) -> tuple[BoolArray, BoolArray]:
+def along_dark_line(
+    bone: BoolArray, other: BoolArray, hu: NDArray[np.floating | np.integer], spacing_mm: FloatArray
+) -> tuple[BoolArray, BoolArray]:
     """Move the border between a bone and its neighbours to the dark line between them; both together stay what they are.
 
     Parameters

@@ -35,7 +35,8 @@ def painted_case(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     for place in ("models", "run_segmentation", "propose_segmentation"):
         monkeypatch.setattr(f"surgiplan_desktop.app.{place}.catalogue_roots", lambda: (tmp_path,))
     # proposed whatever the slices are: what is tested is the way, not where the limit lies
-    limits = {"segmentation.model_from_slice_mm": 0.0, "segmentation.model_from_block_slice_mm": 0.0}
+    names = ("model_from_slice_mm", "model_from_slice_mm_several", "several_joints_from_mm")
+    limits = {f"segmentation.{name}": 0.0 for name in names}
     monkeypatch.setattr("surgiplan_desktop.app.propose_segmentation.default_limits", lambda: limits)
     leg = toy_leg(Side.RIGHT)
     return _case_of(painted(classes_of(leg.bones), leg.volume), tmp_path)
