@@ -235,9 +235,8 @@ def main() -> None:
         if not row["name"].startswith("knee-"):
             print({key: round(value, 2) if isinstance(value, float) else value for key, value in row.items()})
     chosen = [row for row in chosen if row["name"].startswith("knee-")]
-    print(
-        "| knee with an upper part, program - readers | n | mean | mean of abs | 95 % of abs | largest |\n|---|---|---|---|---|---|"
-    )
+    print("| knee with an upper part, program - readers | n | mean | mean of abs | 95 % of abs | largest |")
+    print("|---|---|---|---|---|---|")
     for title, key, unit_name in (("hip centre", "hip", "mm"), ("notch", "notch", "mm"), ("mLDFA", "mldfa", "deg")):
         print(summary(title, [row[key] for row in chosen if row.get(key) is not None], unit_name))
     print(f"not measured: {[row['name'] for row in chosen if row.get('mldfa') is None]}")

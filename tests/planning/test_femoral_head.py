@@ -19,8 +19,8 @@ def femur_with(stretch: tuple[float, float, float]) -> Bone:
     head = ball(np.zeros(3), 24.0, segments=96)
     turned = np.linalg.qr(np.array([[1.0, 0.3, 0.2], [-0.2, 1.0, 0.4], [0.1, -0.5, 1.0]]))[0]
     shaped = Mesh(head.vertices @ turned * stretch @ turned.T + CENTRE, head.faces)
-    base = CENTRE + [-40.0, 0.0, -35.0]
-    mesh = union(shaped, capsule(CENTRE, base, 14.0), capsule(base, base - [0.0, 0.0, 330.0], 15.0))
+    base = CENTRE + np.array([-40.0, 0.0, -35.0])
+    mesh = union(shaped, capsule(CENTRE, base, 14.0), capsule(base, base - np.array([0.0, 0.0, 330.0]), 15.0))
     return Bone(BoneId(Side.RIGHT, BoneName.FEMUR), (BonePart(0, mesh, (), np.zeros(len(mesh.vertices), dtype=bool)),))
 
 

@@ -48,6 +48,8 @@ _SHAFT = ("femoral_shaft_proximal", "femoral_shaft_distal")
 #: Height of the distal end that is no shaft, and depth of the proximal one down to below the lesser trochanter's apex, mm.
 _METAPHYSIS_MM = 75.0
 _TROCHANTERS_MM = 95.0
+#: A head lies at least this far from the line of the shaft, in radii: 1.5 to 2 on bones, 0.7 what is round of a cut neck.
+_LEAST_OFFSET = 0.9
 
 
 def find_femur(side: Side, femur: Bone, *, progress: Progress = SILENT) -> Landmarks:
@@ -76,11 +78,13 @@ def find_femur(side: Side, femur: Bone, *, progress: Progress = SILENT) -> Landm
     cut_top, cut_bottom = end_is_cut(surface, up), end_is_cut(surface, -up)
     if cut_top:
         miss(found, end_cut(BoneName.FEMUR, "proximal"), *_PROXIMAL, *_SHAFT)
-    elif head is None:
-        miss(found, not_found("hip_centre"), *_PROXIMAL)
     if cut_bottom:
         miss(found, end_cut(BoneName.FEMUR, "distal"), *_DISTAL, *_SHAFT)
     shaft = _shaft(surface, up, cut_top=cut_top, cut_bottom=cut_bottom)
+    if head is not None and shaft is not None and not _off_the_shaft(head, shaft):
+        head = None
+    if head is None and not cut_top:
+        miss(found, not_found("hip_centre"), *_PROXIMAL)
     width: float | None = None
     condyles: distal.Condyles | None = None
     if not cut_bottom:
@@ -130,6 +134,13 @@ def _stands_alone(surface: BoneSurface, outward: FloatArray, head: Head) -> bool
     last = surface.real & (heights > heights.max() - 0.4 * head.sphere.radius)
     away = np.linalg.norm(surface.vertices - head.sphere.centre, axis=1) > 1.15 * head.sphere.radius
     return float(surface.areas[last & away].sum()) < 0.1 * float(surface.areas[last].sum())
+
+
+def _off_the_shaft(head: Head, shaft: FittedLine) -> bool:
+    """Whether a sphere lies beside the line of the shaft, as a head on its neck does, not on it as the round of a stump does."""
+    offset = head.sphere.centre - shaft.point
+    across = offset - float(offset @ shaft.direction) * shaft.direction
+    return float(np.linalg.norm(across)) > _LEAST_OFFSET * head.sphere.radius
 
 
 def _shaft(surface: BoneSurface, up: FloatArray, *, cut_top: bool, cut_bottom: bool) -> FittedLine | None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import numpy as np
 
 from surgiplan_desktop.base.arrays import FloatArray
+from surgiplan_desktop.base.arrays import unit as _unit
 from surgiplan_desktop.model.study import Finding
 from surgiplan_desktop.planning.landmarks.found import Found
 from surgiplan_desktop.planning.landmarks.surface import BoneSurface, shaft_levels
@@ -36,6 +37,28 @@ def femur_doubts(found: Found, head_radius_mm: float | None, width_mm: float | N
         neck, down = hip - base, bottom - top
         cosine = float(neck @ down / (np.linalg.norm(neck) * np.linalg.norm(down)))
         doubts += _outside("doubt_neck_shaft_deg", float(np.degrees(np.arccos(np.clip(cosine, -1.0, 1.0)))), "femoral_neck_base")
+    return doubts + _condyle_doubts(found)
+
+
+def _condyle_doubts(found: Found) -> list[Finding]:
+    """Check the joint line against the mechanical axis, each condyle's contacts against each other, and the torsion."""
+    names = ("hip_centre", "femoral_knee_centre", "medial_distal_condyle", "lateral_distal_condyle",
+             "medial_posterior_condyle", "lateral_posterior_condyle")  # fmt: skip
+    points = _points(found, *names)
+    if points is None:
+        return []
+    hip, notch, inner, outer, inner_back, outer_back = points
+    up = _unit(hip - notch)
+    lateral = _across(outer_back - inner_back, up)
+    front = np.cross(up, lateral)
+    front = front if float(front @ (inner + outer - inner_back - outer_back)) > 0.0 else -front
+    doubts = _outside("doubt_mldfa", 90.0 - _angle(outer - inner, lateral, up), "medial_distal_condyle")
+    apart = float((outer_back - inner_back) @ lateral)
+    for name, low, back in (("medial_distal_condyle", inner, inner_back), ("lateral_distal_condyle", outer, outer_back)):
+        doubts += _outside("doubt_condyle_aside", float((low - back) @ lateral) / apart, name)
+    base = _point(found, "femoral_neck_base")
+    if base is not None:
+        doubts += _outside("doubt_femoral_torsion", _angle(hip - base, -lateral, front), "femoral_neck_base")
     return doubts
 
 
@@ -58,8 +81,34 @@ def tibia_doubts(found: Found, surface: BoneSurface, axes: FloatArray, width_mm:
     tip = _point(found, "medial_malleolus")
     if ankle is not None and tip is not None and width_mm is not None:
         doubts += _outside("doubt_malleolus_below", float((ankle - tip) @ up) / width_mm, "medial_malleolus")
+    doubts += _plateau_doubts(found, anterior)
     if _two_shafts(surface, up):
         doubts.append(Finding("fibula_fused", "critical", (("bone", "tibia"),)))
+    return doubts
+
+
+def _plateau_doubts(found: Found, anterior: FloatArray) -> list[Finding]:
+    """Check the joint line against the mechanical axis, the rear rim of one side against the other's, and the torsion."""
+    names = ("tibial_knee_centre", "ankle_centre", "medial_plateau_centre", "lateral_plateau_centre")
+    points = _points(found, *names)
+    rims = _points(found, "medial_posterior_plateau", "lateral_posterior_plateau")
+    if points is None or rims is None:
+        return []
+    knee, ankle, inner, outer = points
+    up = _unit(knee - ankle)
+    lateral = _across(rims[1] - rims[0], up)
+    front = np.cross(up, lateral)
+    front = front if float(front @ anterior) > 0.0 else -front
+    doubts = _outside("doubt_mpta", 90.0 - _angle(outer - inner, lateral, up), "medial_plateau_centre")
+    # along the line of both centres, which does not turn with a rim that is gone
+    across = _across(outer - inner, up)
+    back = np.cross(up, across)
+    back = back if float(back @ anterior) < 0.0 else -back
+    more = float((rims[0] - inner - rims[1] + outer) @ back) / float((outer - inner) @ across)
+    doubts += _outside("doubt_rims_uneven", more, "medial_posterior_plateau")
+    ends = _points(found, "medial_malleolus", "lateral_malleolus")
+    if ends is not None:
+        doubts += _outside("doubt_tibial_torsion", -_angle(ends[1] - ends[0], lateral, front), "medial_malleolus")
     return doubts
 
 
@@ -81,6 +130,22 @@ def _two_shafts(surface: BoneSurface, up: FloatArray) -> bool:
 
 def _point(found: Found, name: str) -> FloatArray | None:
     return found[name].point_lps if name in found else None
+
+
+def _points(found: Found, *names: str) -> list[FloatArray] | None:
+    """Points of these landmarks; None where one is missing."""
+    points = [point for name in names if (point := _point(found, name)) is not None]
+    return points if len(points) == len(names) else None
+
+
+def _across(line: FloatArray, up: FloatArray) -> FloatArray:
+    """Direction of a line seen along ``up``."""
+    return _unit(line - float(line @ up) * up)
+
+
+def _angle(line: FloatArray, first: FloatArray, second: FloatArray) -> float:
+    """Direction of a line in the plane of two unit vectors, degrees from the first to the second."""
+    return float(np.degrees(np.arctan2(line @ second, line @ first)))
 
 
 def _share(point: FloatArray, first: FloatArray, second: FloatArray) -> float:
