@@ -57,10 +57,9 @@ def bone_words(item: BoneCora, texts: Texts) -> tuple[str, ...]:
     angle = value_words("hka_deviation", item.angle_deg, "deg", texts)
     if item.distance_mm is None or item.place == "none":
         return (texts.text("label.cora_none", angle=angle, least=default_limits()["cora.least_deg"]),)
-    words = [texts.text(f"label.cora_{item.bone.value}_{item.place}", angle=angle, distance=abs(item.distance_mm))]
-    if item.place == "beyond":
-        words = [texts.text("label.cora_beyond", angle=angle, distance=abs(item.distance_mm))]
-    elif item.per_degree_mm is not None:
+    where = "beyond" if item.place == "beyond" else f"{item.bone.value}_{item.place}"
+    words = [texts.text(f"label.cora_{where}", angle=angle, distance=abs(item.distance_mm))]
+    if item.place != "beyond" and item.per_degree_mm is not None:
         words.append(texts.text("label.cora_per_degree", distance=item.per_degree_mm))
     if item.usual:
         words.append(texts.text("label.cora_usual"))
