@@ -119,7 +119,7 @@ def plafond_ends(
 
     The joint's surface is an arch (a quadratic, found from its middle outward); it ends where the bone leaves the arch: into the
     malleolus on the medial side, round the edge on the lateral one. None where it reaches no farther than its middle.
-    The line between the ends has the slope of the arch's crown: a plane fitted to a part of the arch, or the chord of a section
+    The line between the ends has the mean slope of the arch's crown: a plane fitted to a part of the arch, or the chord of a section
     that runs aslant to it, would turn by a degree with every millimetre that the part or the section lies farther in front.
     """
     axes = np.array([lateral, anterior, up])
@@ -150,9 +150,8 @@ def plafond_ends(
             further = _end_of(x[beyond], y[beyond])
             end -= 0.0 if further is None else min(max(further - end, 0.0), _EDGE_MM)
         reach.append(None if end is None else sign * end)
-    middle = 0.5 * (reach[0] + reach[1]) if reach[0] is not None and reach[1] is not None else 0.0
     inner = _off_the_rim(offset, near, arch)
-    tilt = _crown_slope(x[inner], y[inner], z[inner], surface.areas[inner], middle)
+    tilt = _crown_slope(x[inner], y[inner], z[inner], surface.areas[inner])
     normal = np.array([-tilt[0], -tilt[1], 1.0]) @ axes
     ends = [None if end is None else plafond.centre + end * (lateral + tilt[0] * up) for end in reach]
     return PlafondEnds(ends[0], ends[1], normal / np.linalg.norm(normal))
@@ -168,13 +167,15 @@ def _off_the_rim(offset: FloatArray, near: BoolArray, arch: BoolArray) -> BoolAr
     return inner if np.count_nonzero(inner) > 0.3 * np.count_nonzero(arch) else arch
 
 
-def _crown_slope(x: FloatArray, y: FloatArray, z: FloatArray, areas: FloatArray, middle: float) -> FloatArray:
-    """Gradient (2,) of the plane that touches the crown of an arch: level across the crown, along it its slope at the middle.
+def _crown_slope(x: FloatArray, y: FloatArray, z: FloatArray, areas: FloatArray) -> FloatArray:
+    """Gradient (2,) of the plane along the crown of an arch: level across the crown, along it the crown's mean slope.
 
-    Where the plafond is no arch that is hollow below, the gradient of its quadratic.
+    The mean over the surface, as a real crown is bent itself and where it ends is less sure than what lies between. Where the
+    plafond is no arch that is hollow below, the gradient of its quadratic.
     """
     root = np.sqrt(areas)
-    terms, *_ = np.linalg.lstsq(_arch_terms(x - middle, y) * root[:, None], z * root, rcond=None)
+    x, y = x - np.average(x, weights=areas), y - np.average(y, weights=areas)
+    terms, *_ = np.linalg.lstsq(_arch_terms(x, y) * root[:, None], z * root, rcond=None)
     gradient: FloatArray = terms[1:3]
     values, directions = np.linalg.eigh(np.array([[2.0 * terms[3], terms[4]], [terms[4], 2.0 * terms[5]]]))
     if values[0] > -1.0 / _FLATTEST_MM:
