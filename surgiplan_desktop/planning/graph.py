@@ -335,7 +335,7 @@ def _add_leg(graph: dict[Key, Node], case: Case, side: Side) -> None:
     if tibia is not None:
         needs: tuple[Key, ...] = (bone_key(tibia),) if fibula is None else (bone_key(tibia), bone_key(fibula))
         found.append(("found", side, BoneName.TIBIA))
-        graph[found[-1]] = Node("find_tibia", 11, find_tibia, (side,), needs, "thread")
+        graph[found[-1]] = Node("find_tibia", 12, find_tibia, (side,), needs, "thread")
     patella = BoneId(side, BoneName.PATELLA)
     if patella in case.bones:
         neighbours = tuple(("found", side, name) for name in (BoneName.FEMUR, BoneName.TIBIA))
