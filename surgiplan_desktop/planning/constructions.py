@@ -11,10 +11,11 @@ from types import MappingProxyType
 from typing import Final
 
 import numpy as np
+from scipy.spatial import ConvexHull
 
 from surgiplan_desktop.base.arrays import FloatArray, frozen, unit
 from surgiplan_desktop.base.progress import SILENT, Progress
-from surgiplan_desktop.geometry.section import Outline
+from surgiplan_desktop.geometry.section import Outline, plane_basis
 from surgiplan_desktop.model.anatomy import BoneName, LandmarkId, Side
 from surgiplan_desktop.model.mesh import Bone
 from surgiplan_desktop.model.study import Finding
@@ -187,7 +188,7 @@ def _tibia(sections: _Sections, fibula: Bone | None) -> None:
         _shaft(sections, ends, up, plateau - limits["construct.tibia_metaphysis_mm"], lowest, upward=False)
         outlines = sections.outlines(up, plateau - limits["construct.tibial_head_mm"])
         if outlines:
-            centre, reach = _long_axis(outlines[0], up)
+            centre, reach = _long_axis(_hull(outlines, up), up)
             reach = reach if float(reach @ (lateral - medial)) > 0 else -reach
             sections.add("tibial_head_medial", centre - reach)
             sections.add("tibial_head_lateral", centre + reach)
@@ -291,6 +292,18 @@ def _beyond(outline: Outline, direction: FloatArray, border: float) -> FloatArra
         return None
     centre: FloatArray = loop[0] + weights @ (local + np.roll(local, -1, axis=0)) / (3.0 * weights.sum())
     return centre
+
+
+def _hull(outlines: tuple[Outline, ...], normal: FloatArray) -> Outline:
+    """Convex outline round a section: as a reader's ellipse does, it passes over gaps where a thin cortex was not found."""
+    points = np.concatenate([outline.points for outline in outlines])
+    origin, (first, second) = points.mean(axis=0), plane_basis(normal)
+    flat = np.column_stack([(points - origin) @ first, (points - origin) @ second])
+    corners = points[ConvexHull(flat).vertices]
+    local, following = corners - origin, np.roll(corners, -1, axis=0) - origin
+    areas = 0.5 * np.cross(local, following) @ normal
+    area = float(areas.sum())
+    return Outline(corners, area, origin + areas @ (local + following) / (3.0 * area))
 
 
 def _long_axis(outline: Outline, normal: FloatArray) -> tuple[FloatArray, FloatArray]:

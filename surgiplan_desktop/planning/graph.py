@@ -347,7 +347,7 @@ def _add_leg(graph: dict[Key, Node], case: Case, side: Side) -> None:
         present = tuple((bone.bone, bone_key(bone)) for bone in (femur, tibia, fibula, kneecap) if bone is not None)
         names, shapes = tuple(name for name, _ in present), tuple(key for _, key in present)
         sections: Key = ("found", side, "constructions")
-        graph[sections] = Node("find_constructions", 3, find_constructions, (side, names), (*shapes, *found), "thread")
+        graph[sections] = Node("find_constructions", 4, find_constructions, (side, names), (*shapes, *found), "thread")
         found.append(sections)
     placed = tuple(sorted((name, item.point_lps) for (where, name), item in case.landmarks.items() if where == side))
     graph[landmarks_key(side)] = Node("merge_landmarks", 2, merge_landmarks, (side, placed), tuple(found))
