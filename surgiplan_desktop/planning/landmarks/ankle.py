@@ -120,7 +120,7 @@ def plafond_ends(
     The joint's surface is an arch (a quadratic, found from its middle outward); it ends where the bone leaves the arch: into the
     malleolus on the medial side, round the edge on the lateral one. None where it reaches no farther than its middle.
     The line between the ends has the mean slope of the arch's crown: a plane fitted to a part of the arch, or the chord of a
-    section that runs aslant to it, would turn by a degree with every millimetre that the part or the section lies farther in front.
+    section that runs aslant to it, would turn by a degree with every millimetre that these lie farther in front.
     """
     axes = np.array([lateral, anterior, up])
     offset = surface.vertices - plafond.centre
