@@ -40,19 +40,33 @@ def along_dark_line(
     spacing_mm
         Along k, j, i.
     """
-    from_other = ndimage.distance_transform_edt(~other, sampling=spacing_mm) if other.any() else np.full(bone.shape, np.inf)
-    meets = ndimage.find_objects((bone & (from_other <= _NEAR_MM)).view(np.uint8))
-    if not meets:
-        return bone, other
-    margin = np.ceil((_SURE_MM + _DOUBT_MM) / spacing_mm).astype(np.int64)
-    box = tuple(
-        slice(max(0, part.start - more), min(size, part.stop + more))
-        for part, more, size in zip(meets[0], margin.tolist(), bone.shape, strict=True)
-    )
-    mine, theirs, from_theirs = bone[box], other[box], from_other[box]
+    bone, other = bone.copy(), other.copy()
+    margin = np.ceil((_SURE_MM + _DOUBT_MM) / spacing_mm).astype(np.int64).tolist()
+    contacts, _ = ndimage.label(bone & _near(other, spacing_mm), structure=np.ones((3, 3, 3)))
+    for contact in ndimage.find_objects(contacts):
+        box = tuple(
+            slice(max(0, part.start - more), min(size, part.stop + more))
+            for part, more, size in zip(contact, margin, bone.shape, strict=True)
+        )
+        bone[box], other[box] = _flooded(bone[box], other[box], hu[box], spacing_mm)
+    return bone, other
+
+
+def _near(mask: BoolArray, spacing_mm: FloatArray) -> BoolArray:
+    """Everything about as near to a mask as its neighbours are."""
+    grown = mask.view(np.uint8)
+    for axis, step in enumerate(spacing_mm.tolist()):
+        grown = ndimage.maximum_filter1d(grown, 2 * max(1, round(_NEAR_MM / step)) + 1, axis=axis, mode="constant")
+    return grown.astype(np.bool_)
+
+
+def _flooded(
+    mine: BoolArray, theirs: BoolArray, hu: NDArray[np.floating | np.integer], spacing_mm: FloatArray
+) -> tuple[BoolArray, BoolArray]:
     from_mine = ndimage.distance_transform_edt(~mine, sampling=spacing_mm)
+    from_theirs = ndimage.distance_transform_edt(~theirs, sampling=spacing_mm)
     both = mine | theirs
-    dense = ndimage.gaussian_filter(hu[box].astype(np.float32), np.minimum(_NOISE_MM / spacing_mm, 1.0))
+    dense = ndimage.gaussian_filter(hu.astype(np.float32), np.minimum(_NOISE_MM / spacing_mm, 1.0))
     relief = np.where(both, -np.clip(dense, 0.0, _DENSE_HU), np.float32(1.0)).astype(np.float32)
     sure = np.where(mine & (from_theirs > _SURE_MM), 1, np.where(theirs & (from_mine > _SURE_MM), 2, 0))
     flooded = SimpleITK.MorphologicalWatershedFromMarkers(
@@ -63,7 +77,4 @@ def along_dark_line(
     )
     side = SimpleITK.GetArrayFromImage(flooded)
     doubtful = both & (from_mine <= _DOUBT_MM) & (from_theirs <= _DOUBT_MM) & ((side == 1) | (side == 2))
-    result, rest = bone.copy(), other.copy()
-    result[box] = np.where(doubtful, side == 1, mine)
-    rest[box] = np.where(doubtful, side == 2, theirs)
-    return result, rest
+    return np.where(doubtful, side == 1, mine), np.where(doubtful, side == 2, theirs)
