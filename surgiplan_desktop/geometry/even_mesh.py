@@ -8,7 +8,7 @@ import fast_simplification
 import numpy as np
 from scipy.spatial import cKDTree
 
-from surgiplan_desktop.base.arrays import BoolArray, FloatArray, IntArray
+from surgiplan_desktop.base.arrays import AnyArray, BoolArray, FloatArray, IntArray
 from surgiplan_desktop.geometry.distance import vertex_normals
 from surgiplan_desktop.model.mesh import Mesh
 
@@ -85,7 +85,7 @@ def _divided(mesh: Mesh, cap: BoolArray) -> tuple[Mesh, BoolArray] | None:
     return Mesh(np.concatenate([mesh.vertices, middle]), faces), np.concatenate([cap, np.zeros(len(middle), dtype=np.bool_)])
 
 
-def _halves(faces: IntArray, middles: IntArray) -> IntArray:
+def _halves(faces: IntArray, middles: AnyArray) -> IntArray:
     """Triangles (m, 3) cut at the middles (m, 3) of their edges 01, 12 and 20; -1 where an edge stays whole."""
     cut = middles >= 0
     count = cut.sum(axis=1)

@@ -174,9 +174,9 @@ def _crown_slope(x: FloatArray, y: FloatArray, z: FloatArray, areas: FloatArray)
     plafond is no arch that is hollow below, the gradient of its quadratic.
     """
     root = np.sqrt(areas)
-    x, y = x - np.average(x, weights=areas), y - np.average(y, weights=areas)
-    terms, *_ = np.linalg.lstsq(_arch_terms(x, y) * root[:, None], z * root, rcond=None)
-    gradient: FloatArray = terms[1:3]
+    from_x, from_y = (areas @ along / areas.sum() for along in (x, y))
+    terms, *_ = np.linalg.lstsq(_arch_terms(x - from_x, y - from_y) * root[:, None], z * root, rcond=None)
+    gradient: FloatArray = np.asarray(terms[1:3], dtype=np.float64)
     values, directions = np.linalg.eigh(np.array([[2.0 * terms[3], terms[4]], [terms[4], 2.0 * terms[5]]]))
     if values[0] > -1.0 / _FLATTEST_MM:
         return gradient
