@@ -151,14 +151,17 @@ def _takes_shape(
     if any((number, other) in pairs and name is net_says and said[other][0] is net_says for other, name in others.items()):
         # a part of the bone that it touches, beyond a waist
         return False
-    if net_says in _LONG and any(name is net_says and said[other][0] is net_says for other, name in others.items()):
-        # a second bone of one name, of which the shape has found the first
-        return True
+    first = [chains[other] for other, name in others.items() if name is net_says and said[other][0] is net_says]
+    if net_says in _LONG and first:
+        # a second bone of one name, of which the shape has found the first, unless it is a stretch of that one's shaft
+        return not any(goes_on(chain, chains[number]) for chain in first)
     if not sure:
         return False
     if net_says is None:
-        # what lies before a knee may be anything; what carries a whole shank or thigh is a talus or a hip bone
-        return share < _CONFIDENT and shape_says is not BoneName.PATELLA
+        # what lies before a knee may be anything; what carries a whole shank or thigh is a talus or a hip bone, the more so where
+        # the network sees none elsewhere
+        alone = all(name is not shape_says for name, _ in said)
+        return (share < _CONFIDENT or alone) and shape_says is not BoneName.PATELLA
     return not _can_be(net_says, chains[number], {name: chains[other] for other, name in others.items()})
 
 

@@ -342,6 +342,17 @@ def test_a_head_of_a_fibula_under_no_name_is_part_of_it(high: bool) -> None:
     assert names(result) == ALL
 
 
+def test_a_talus_that_the_network_calls_no_bone_of_the_leg_is_known_by_its_place() -> None:
+    """Surely another bone, says the network, and sees no talus elsewhere: what carries the shank is the talus."""
+    leg = toy_leg()
+    classes = classes_of(leg.bones)
+    classes[classes == CHANNEL[A]] = OTHER
+    result = found(leg.volume, classes)
+    assert names(result) == ALL
+    assert told(result) == ["names_disagree"]
+    assert dice(result, Side.RIGHT, A, leg.bones[A]) > 0.97
+
+
 def test_a_hollow_that_the_network_left_open_is_filled_and_told() -> None:
     """Fatty marrow below a plateau taken for fat, with a hole through the thin cortex behind it."""
     leg = toy_leg()
