@@ -12,7 +12,7 @@ import pytest
 from surgiplan_desktop.app import documents, startup
 from surgiplan_desktop.app.describe_measures import leg_data
 from surgiplan_desktop.app.import_study import import_study
-from surgiplan_desktop.app.run_segmentation import segment
+from surgiplan_desktop.app.run_segmentation import WITHOUT_AI, segment
 from surgiplan_desktop.app.session import Session
 from surgiplan_desktop.base.spaces import Affine
 from surgiplan_desktop.imaging.dicom_write import derived_uid, write_ct_series
@@ -76,7 +76,7 @@ def opened(user_folder: Path) -> Iterator[Callable[[Path], Session]]:
         session = documents.new_session(services)
         sessions.append(session)
         import_study(session, folder, intake=Intake(side=Side.RIGHT, operation_date="2020-03-01"))
-        segment(session)
+        segment(session, model=WITHOUT_AI)
         return session
 
     yield open_folder
