@@ -87,6 +87,24 @@ def opened(pack: ModelPack, settings: Settings) -> dict[str, Sequence[Counted]]:
     }
 
 
+class AnotherInTheMirror(Counted):
+    """A network whose every second run, that of the mirrored pass, names all bones otherwise."""
+
+    def run(self, tile: np.ndarray) -> np.ndarray:
+        answer = super().run(tile)
+        return answer if self.runs % 2 else np.roll(answer, 2, axis=1)
+
+
+def test_who_asks_how_sure_a_bone_is_gets_the_same_bone(pack: ModelPack, settings: Settings) -> None:
+    networks = opened(pack, settings)
+    plain = find_bones_with_model([scan()], pack, networks=networks, uncertainty=False)
+    doubted = {**networks, "fine": [AnotherInTheMirror(networks["fine"][0].network)]}
+    asked = find_bones_with_model([scan()], pack, networks=doubted, uncertainty=True)
+    assert np.array_equal(asked.labels[0].array, plain.labels[0].array)
+    assert [bone.id for bone in asked.bones] == [bone.id for bone in plain.bones]
+    assert asked.uncertainty[0].disagreement.max() == 85  # ln 2 of ln 8: two passes that are sure of two things
+
+
 def test_the_fine_network_looks_only_where_the_coarse_one_found_a_leg(pack: ModelPack, settings: Settings) -> None:
     """The leg in the corner of a wide field, a hand on the other side: neither emptiness nor hand is looked at closely."""
     leg = scan()
