@@ -100,7 +100,7 @@ def main() -> None:
             continue
         file = options.folder / f"{size}.npz"
         if not file.exists():
-            volume = read_volume_file(options.scan).volume if size == "legs" and options.scan else make()
+            volume = read_volume_file(options.scan) if size == "legs" and options.scan else make()
             np.savez(file, voxels=volume.array, affine=volume.affine.matrix)
         for row in (name for name in ROWS if name.startswith(size)):
             for _ in range(options.repeat):
