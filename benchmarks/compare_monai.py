@@ -81,7 +81,7 @@ def fine_input(volume: Volume, pack: ModelPack, settings: Settings) -> tuple[Flo
 def by_monai(
     network: Callable[[torch.Tensor], torch.Tensor], fine: PackNetwork, image: Float32Image, names: np.ndarray, labels: int
 ) -> tuple[np.ndarray, float]:
-    """Labels and seconds of MONAI over all tiles."""
+    """What MONAI blends over all tiles, (classes, k, j, i), and seconds."""
     channels = [image, *((names == label).astype(np.float32) for label in range(1, labels + 1))]
     whole = torch.from_numpy(np.stack(channels)[None])
     weights = torch.from_numpy(tile_weights(fine.tile))
@@ -89,8 +89,7 @@ def by_monai(
     with torch.inference_mode():
         logits = sliding_window_inference(whole, fine.tile, 1, network, overlap=fine.overlap, mode="gaussian",
                                           roi_weight_map=weights)  # fmt: skip
-        found = logits[0].argmax(dim=0).numpy()
-    return found, time.perf_counter() - start
+    return logits[0].numpy(), time.perf_counter() - start
 
 
 def by_program(
@@ -112,7 +111,8 @@ def compare_tiles(volume: Volume, pack: ModelPack, settings: Settings, threads: 
     """Every tile run."""
     fine = pack.networks[-1]
     image, names = fine_input(volume, pack, settings)
-    truth, seconds = by_monai(torch_network(pack, fine), fine, image, names, len(pack.labels))
+    logits, seconds = by_monai(torch_network(pack, fine), fine, image, names, len(pack.labels))
+    truth = logits.argmax(axis=0)
     print(f"{'x'.join(map(str, image.shape))} voxels; MONAI with PyTorch {torch.__version__}: {seconds:.2f} s", flush=True)
     for name in ("openvino", "onnxruntime"):
         path, shape = pack.path(fine.members[0]), pack.tile_shape(fine)
@@ -136,9 +136,11 @@ def compare_pipeline(volume: Volume, pack: ModelPack, settings: Settings) -> Non
     network = torch_network(pack, pack.networks[-1])
 
     def softened(values: torch.Tensor) -> torch.Tensor:
-        return network(values).softmax(dim=1)
+        return (network(values) / pack.blending.temperature).softmax(dim=1)
 
-    truth, seconds = by_monai(softened, pack.networks[-1], image, names, len(pack.labels))
+    shares, seconds = by_monai(softened, pack.networks[-1], image, names, len(pack.labels))
+    # read as the program reads them: bone where all bones together are likelier than not, by the likeliest of them
+    truth = np.where(shares[1:].sum(axis=0) >= 0.5, shares[1:].argmax(axis=0) + 1, 0)
     print(f"{'x'.join(map(str, image.shape))} voxels; MONAI {seconds:.1f} s, the program {own:.1f} s: {own / seconds:.3f}")
     both, either = np.sum((ours > 0) & (truth > 0)), np.sum(ours > 0) + np.sum(truth > 0)
     print(f"bone against the rest: Dice {2.0 * both / max(either, 1):.5f}")
