@@ -134,8 +134,10 @@ def commands_of(job: str, rest: list[str]) -> list[list[str]]:
     if job == "gui":
         return [[python, "-m", "surgiplan_desktop", "gui", *rest]]
     if job == "test":
-        # a file of tests stays in one process: its shared legs and cases are made once
-        side_by_side = ["-n", str(min(os.cpu_count() or 1, MOST_TEST_PROCESSES)), "--dist", "loadfile"]
+        # a file of tests stays in one process: its shared legs and cases are made once; and in their order, because files of few
+        # tests, put last, are the longest
+        processes = str(min(os.cpu_count() or 1, MOST_TEST_PROCESSES))
+        side_by_side = ["-n", processes, "--dist", "loadfile", "--no-loadscope-reorder"]
         return [[python, "-m", "pytest", *([] if "-n" in rest else side_by_side), *rest]]
     linter = "import sys; from importlinter.cli import lint_imports_command as main; sys.exit(main())"
     return [
