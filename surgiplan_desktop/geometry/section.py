@@ -91,11 +91,12 @@ def section(vertices: FloatArray, faces: IntArray, plane: Plane) -> tuple[Outlin
             chain.append(index)
             index = following[index]
         if len(chain) >= 3:
-            outlines.append(_outline(start[chain], u, v))
+            outlines.append(outline_of(start[chain], u, v))
     return tuple(sorted(outlines, key=lambda item: -abs(item.area_mm2)))
 
 
-def _outline(points: FloatArray, u: FloatArray, v: FloatArray) -> Outline:
+def outline_of(points: FloatArray, u: FloatArray, v: FloatArray) -> Outline:
+    """Outline through points (n, 3) of a plane, in their order, with its signed area and centroid; u, v: axes of the plane."""
     origin = points.mean(axis=0)
     x, y = (points - origin) @ u, (points - origin) @ v
     cross = x * np.roll(y, -1) - np.roll(x, -1) * y

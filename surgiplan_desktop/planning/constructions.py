@@ -15,7 +15,7 @@ from scipy.spatial import ConvexHull
 
 from surgiplan_desktop.base.arrays import FloatArray, frozen, unit
 from surgiplan_desktop.base.progress import SILENT, Progress
-from surgiplan_desktop.geometry.section import Outline, plane_basis
+from surgiplan_desktop.geometry.section import Outline, outline_of, plane_basis
 from surgiplan_desktop.model.anatomy import BoneName, LandmarkId, Side
 from surgiplan_desktop.model.mesh import Bone
 from surgiplan_desktop.model.study import Finding
@@ -299,11 +299,7 @@ def _hull(outlines: tuple[Outline, ...], normal: FloatArray) -> Outline:
     points = np.concatenate([outline.points for outline in outlines])
     origin, (first, second) = points.mean(axis=0), plane_basis(normal)
     flat = np.column_stack([(points - origin) @ first, (points - origin) @ second])
-    corners = points[ConvexHull(flat).vertices]
-    local, following = corners - origin, np.roll(corners, -1, axis=0) - origin
-    areas = 0.5 * np.cross(local, following) @ normal
-    area = float(areas.sum())
-    return Outline(corners, area, origin + areas @ (local + following) / (3.0 * area))
+    return outline_of(points[ConvexHull(flat).vertices], first, second)
 
 
 def _long_axis(outline: Outline, normal: FloatArray) -> tuple[FloatArray, FloatArray]:

@@ -6,13 +6,13 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
-import SimpleITK
 from scipy import ndimage
 
 from surgiplan_desktop.base.arrays import BoolArray, FloatArray, IntArray
 from surgiplan_desktop.base.spaces import Affine
 from surgiplan_desktop.geometry.edge import FloatImage
 from surgiplan_desktop.model.anatomy import BoneName
+from surgiplan_desktop.segmentation.label_ops import flooded
 from surgiplan_desktop.segmentation.naming import NamedLeg
 from surgiplan_desktop.segmentation.pieces import Chain, Piece
 
@@ -128,7 +128,7 @@ def stacked_markers(mask: BoolArray, affine: Affine, fusion: Fusion, up: int) ->
 def cut_between(mask: BoolArray, markers: IntArray, hu: FloatImage, spacing_mm: FloatArray) -> IntArray:
     """Part a piece between markers where it is shallow and dark.
 
-    Both markers flood the piece, deep and dense voxels first (marker-controlled watershed; Beucher and Meyer 1993): they meet at
+    Both markers flood the piece, deep and dense voxels first: they meet at
     the waist or at the dark line of the joint.
 
     Returns
@@ -138,12 +138,4 @@ def cut_between(mask: BoolArray, markers: IntArray, hu: FloatImage, spacing_mm: 
     """
     depth = ndimage.distance_transform_edt(mask, sampling=spacing_mm)
     dense = np.clip(ndimage.gaussian_filter(hu.astype(np.float32), np.minimum(0.7 / spacing_mm, 1.0)), 0.0, 600.0) / 100.0
-    relief = np.where(mask, -(depth + 0.5 * dense), 50.0).astype(np.float32)
-    wall = np.where(mask, markers, 3).astype(np.uint8)
-    flooded = SimpleITK.MorphologicalWatershedFromMarkers(
-        SimpleITK.GetImageFromArray(relief), SimpleITK.GetImageFromArray(wall), markWatershedLine=False, fullyConnected=False
-    )
-    result: IntArray = SimpleITK.GetArrayFromImage(flooded).astype(np.int32)
-    result[~mask] = 0
-    result[result > 2] = 0
-    return result
+    return flooded(-(depth + 0.5 * dense), mask, markers)

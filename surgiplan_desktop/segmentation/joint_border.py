@@ -10,11 +10,11 @@ from __future__ import annotations
 from typing import Final
 
 import numpy as np
-import SimpleITK
 from numpy.typing import NDArray
 from scipy import ndimage
 
 from surgiplan_desktop.base.arrays import BoolArray, FloatArray
+from surgiplan_desktop.segmentation.label_ops import flooded, widened
 
 #: Bones nearer to each other than this have a border, mm.
 _NEAR_MM: Final = 4.0
@@ -42,7 +42,8 @@ def along_dark_line(
     """
     bone, other = bone.copy(), other.copy()
     margin = np.ceil((_SURE_MM + _DOUBT_MM) / spacing_mm).astype(np.int64).tolist()
-    contacts, _ = ndimage.label(bone & _near(other, spacing_mm), structure=np.ones((3, 3, 3)))
+    near = [max(1, round(_NEAR_MM / step)) for step in spacing_mm.tolist()]
+    contacts, _ = ndimage.label(bone & widened(other, near), structure=np.ones((3, 3, 3)))
     for contact in ndimage.find_objects(contacts):
         box = tuple(
             slice(max(0, part.start - more), min(size, part.stop + more))
@@ -52,14 +53,6 @@ def along_dark_line(
     return bone, other
 
 
-def _near(mask: BoolArray, spacing_mm: FloatArray) -> BoolArray:
-    """Everything about as near to a mask as its neighbours are."""
-    grown = mask.view(np.uint8)
-    for axis, step in enumerate(spacing_mm.tolist()):
-        grown = ndimage.maximum_filter1d(grown, 2 * max(1, round(_NEAR_MM / step)) + 1, axis=axis, mode="constant")
-    return grown.astype(np.bool_)
-
-
 def _flooded(
     mine: BoolArray, theirs: BoolArray, hu: NDArray[np.floating | np.integer], spacing_mm: FloatArray
 ) -> tuple[BoolArray, BoolArray]:
@@ -67,14 +60,7 @@ def _flooded(
     from_theirs = ndimage.distance_transform_edt(~theirs, sampling=spacing_mm)
     both = mine | theirs
     dense = ndimage.gaussian_filter(hu.astype(np.float32), np.minimum(_NOISE_MM / spacing_mm, 1.0))
-    relief = np.where(both, -np.clip(dense, 0.0, _DENSE_HU), np.float32(1.0)).astype(np.float32)
     sure = np.where(mine & (from_theirs > _SURE_MM), 1, np.where(theirs & (from_mine > _SURE_MM), 2, 0))
-    flooded = SimpleITK.MorphologicalWatershedFromMarkers(
-        SimpleITK.GetImageFromArray(relief),
-        SimpleITK.GetImageFromArray(np.where(both, sure, 3).astype(np.uint8)),
-        markWatershedLine=False,
-        fullyConnected=False,
-    )
-    side = SimpleITK.GetArrayFromImage(flooded)
-    doubtful = both & (from_mine <= _DOUBT_MM) & (from_theirs <= _DOUBT_MM) & ((side == 1) | (side == 2))
+    side = flooded(-np.clip(dense, 0.0, _DENSE_HU), both, sure)
+    doubtful = (side > 0) & (from_mine <= _DOUBT_MM) & (from_theirs <= _DOUBT_MM)
     return np.where(doubtful, side == 1, mine), np.where(doubtful, side == 2, theirs)

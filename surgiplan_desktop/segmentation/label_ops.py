@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final
 
 import numpy as np
+import SimpleITK
 from numpy.typing import NDArray
 from scipy import ndimage
 
@@ -193,6 +195,47 @@ def grown(labels: IntArray, room: BoolArray, steps: int) -> IntArray:
             break
         spread = ndimage.grey_dilation(result, footprint=CROSS)
         result[free] = spread[free]
+    return result
+
+
+def widened(mask: BoolArray, reach: Sequence[int]) -> BoolArray:
+    """Grow a mask by a box of so many voxels each way along every axis, or shrink it where they are below 0.
+
+    The edge of the array is no edge of the mask.
+    """
+    result = mask.view(np.uint8)
+    for axis, voxels in enumerate(reach):
+        if voxels:
+            act = ndimage.maximum_filter1d if voxels > 0 else ndimage.minimum_filter1d
+            result = act(result, 2 * abs(voxels) + 1, axis=axis, mode="nearest")
+    return result.astype(np.bool_)
+
+
+def flooded(relief: FloatImage, mask: BoolArray, markers: IntArray) -> IntArray:
+    """Let markers flood a mask, low places first (marker-controlled watershed; Beucher and Meyer 1993).
+
+    Parameters
+    ----------
+    relief
+        At most 0 on the mask, shape (k, j, i).
+    mask
+        What is flooded.
+    markers
+        1 and 2 where the floods begin, else 0.
+
+    Returns
+    -------
+    IntArray
+        1 or 2 on the mask, 0 elsewhere and where no flood came.
+    """
+    image = SimpleITK.MorphologicalWatershedFromMarkers(
+        SimpleITK.GetImageFromArray(np.where(mask, relief, 1.0).astype(np.float32)),
+        SimpleITK.GetImageFromArray(np.where(mask, markers, 3).astype(np.uint8)),
+        markWatershedLine=False,
+        fullyConnected=False,
+    )
+    result: IntArray = SimpleITK.GetArrayFromImage(image).astype(np.int32)
+    result[~mask | (result > 2)] = 0
     return result
 
 

@@ -17,6 +17,7 @@ from surgiplan_desktop.model.anatomy import BoneName, bone_of_label
 from surgiplan_desktop.model.images import Volume
 from surgiplan_desktop.segmentation.blending import Blending, label_volume
 from surgiplan_desktop.segmentation.class_maps import BoneAnswer, bone_answer
+from surgiplan_desktop.segmentation.label_ops import widened
 from surgiplan_desktop.segmentation.network_grid import (
     Float32Image,
     NetworkGrid,
@@ -225,12 +226,11 @@ def fine_answer(
 def _fill_deep(answer: BoneAnswer, names: NDArray[np.uint8], bones: PackBones, grid: NetworkGrid) -> None:
     """Take what lies deep inside a bone by its shape for bone, though the network took its fat for fat."""
     for channel in bones.names:
-        deep = (names == channel).view(np.uint8)
-        if not deep.any():
+        bone = names == channel
+        if not bone.any():
             continue
-        for row, step in enumerate(grid.spacing_mm.tolist()):
-            deep = ndimage.minimum_filter1d(deep, 2 * max(1, round(_DEEP_MM / step)) + 1, axis=row, mode="nearest")
-        inside = deep.astype(np.bool_) & (answer.chance < _DEEP_CHANCE)
+        depth = [-max(1, round(_DEEP_MM / step)) for step in grid.spacing_mm.tolist()]
+        inside = widened(bone, depth) & (answer.chance < _DEEP_CHANCE)
         answer.chance[inside] = _DEEP_CHANCE
         answer.best[inside] = channel
 
@@ -321,7 +321,5 @@ def _near(names: NDArray[np.uint8], grid: NetworkGrid, bones: PackBones) -> Bool
     """Where the fine network looks: round the bones of the legs, farther along the limb than across it."""
     legs = np.isin(names, tuple(bones.names))
     axis = int(np.abs(grid.affine.linear[2]).argmax())
-    for row, step in enumerate(grid.spacing_mm.tolist()):
-        reach = max(1, round((_ALONG_MM if row == axis else _ASIDE_MM) / step))
-        legs = ndimage.maximum_filter1d(legs.view(np.uint8), 2 * reach + 1, axis=row).astype(np.bool_)
-    return legs
+    wanted_mm = [_ALONG_MM if row == axis else _ASIDE_MM for row in range(3)]
+    return widened(legs, [max(1, round(reach / step)) for reach, step in zip(wanted_mm, grid.spacing_mm.tolist(), strict=True)])

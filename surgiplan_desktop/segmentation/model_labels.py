@@ -19,7 +19,16 @@ from surgiplan_desktop.geometry.edge import half_way_values
 from surgiplan_desktop.model.anatomy import BoneName, bone_of_label
 from surgiplan_desktop.model.images import LabelMap, Volume
 from surgiplan_desktop.segmentation.joint_border import along_dark_line
-from surgiplan_desktop.segmentation.label_ops import CLOSING_MM, LOW_HU, closed_pores, grown, largest, smoothed, solid_inside
+from surgiplan_desktop.segmentation.label_ops import (
+    CLOSING_MM,
+    LOW_HU,
+    closed_pores,
+    grown,
+    largest,
+    smoothed,
+    solid_inside,
+    widened,
+)
 from surgiplan_desktop.segmentation.leg_networks import BlockAnswer
 from surgiplan_desktop.segmentation.network_grid import Box, Float32Image, box_on_block, field_on_block
 from surgiplan_desktop.segmentation.tile_grid import Index3
@@ -128,14 +137,9 @@ def _on_edge(volume: Volume, own: BoolArray, foreign: BoolArray, box: Box) -> Bo
 
 def _moved(mask: BoolArray, spacing_mm: FloatArray, by_mm: float) -> BoolArray:
     """Grow or shrink a mask by about so much, axis by axis; the edge of the box is no edge of the bone."""
-    result = mask.view(np.uint8)
-    act = ndimage.maximum_filter1d if by_mm > 0 else ndimage.minimum_filter1d
-    for axis, step in enumerate(spacing_mm.tolist()):
-        # a box of this half width has its corners at about the distance wanted
-        reach = max(1 if abs(by_mm) >= step else 0, round(0.8 * abs(by_mm) / step))
-        if reach:
-            result = act(result, 2 * reach + 1, axis=axis, mode="nearest")
-    return result.astype(np.bool_)
+    # a box of this half width has its corners at about the distance wanted
+    reach = [max(1 if abs(by_mm) >= step else 0, round(0.8 * abs(by_mm) / step)) for step in spacing_mm.tolist()]
+    return widened(mask, reach if by_mm > 0 else [-voxels for voxels in reach])
 
 
 def bridge_gap(said: BlockAnswer, pieces: IntArray, upper: int, lower: int) -> bool:

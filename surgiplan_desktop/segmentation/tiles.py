@@ -182,9 +182,9 @@ class _Passes:
         """Return the mean answer (classes, k, j, i), with further passes that of all passes below it, and the mean entropy."""
         tile = self.read(start)[None]
         said, spread = self._mean(tile, self.blending.mirrors)
-        further = self.blending.further_mirrors if self.blending.uncertainty else ()
-        if not further:
+        if _kinds(self.blending) == 1:
             return said, spread
+        further = self.blending.further_mirrors
         more, wider = self._mean(tile, further)
         share = np.float32(len(further) / (len(self.blending.mirrors) + len(further)))
         every = said + share * (more - said)

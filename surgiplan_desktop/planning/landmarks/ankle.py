@@ -141,8 +141,8 @@ def plafond_ends(
             break
         arch = grown
     reach: list[float | None] = []
+    strip = arch & (np.abs(y) < _STRIP_MM)
     for sign in (-1.0, 1.0):
-        strip = arch & (np.abs(y) < _STRIP_MM)
         end = _end_of(sign * x[strip], y[strip])
         if end is not None and sign > 0.0 and left < _SMOOTH_MM:
             # the lateral edge is round; the medial one is the corner with the malleolus
