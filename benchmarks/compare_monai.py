@@ -8,7 +8,7 @@ and this program's own parts for inference. The weights are read out of the pack
 *tiles*: the fine network over the whole scan, every tile run, MONAI's tile positions and the program's weights in both; seconds
 of OpenVINO and ONNX Runtime in parts of MONAI's, and the share of equal labels. *pipeline*: the program with coarse pass and
 tiles skipped, resampling included, against MONAI with the fine network over the full volume (given the coarse names for free):
-seconds, and Dice of each class against MONAI's labels.
+seconds, and Dice of each class against MONAI's labels, over the whole scan and near the legs, where the program looks at all.
 """
 
 from __future__ import annotations
@@ -31,12 +31,13 @@ from surgiplan_desktop.base.spaces import Affine
 from surgiplan_desktop.model.images import Volume
 from surgiplan_desktop.segmentation import leg_networks
 from surgiplan_desktop.segmentation.blending import Blending, label_volume
-from surgiplan_desktop.segmentation.inference.choose import Settings, engine_named, engines, open_network, settings_for
+from surgiplan_desktop.segmentation.inference.choose import Runner, Settings, engine_named, engines, open_network, settings_for
 from surgiplan_desktop.segmentation.inference.engine import EngineSession
+from surgiplan_desktop.segmentation.leg_networks import Guide
 from surgiplan_desktop.segmentation.network_grid import Float32Image, carried_over, network_grid, seen_by_network
 from surgiplan_desktop.segmentation.network_input import normalised, tile_reader
 from surgiplan_desktop.segmentation.packs import ModelPack, PackNetwork, read_pack
-from surgiplan_desktop.segmentation.tile_grid import TileGrid, plan_tiles, tile_weights
+from surgiplan_desktop.segmentation.tile_grid import TileGrid, tile_weights
 from surgiplan_desktop.segmentation.tiles import MemoryPlan, run_tiles
 
 sys.path.append(str(Path(__file__).resolve().parents[1] / "training" / "leg_ct"))
@@ -63,19 +64,23 @@ def torch_network(pack: ModelPack, network: PackNetwork) -> UNet:
     return result.eval()
 
 
-def fine_input(volume: Volume, pack: ModelPack, settings: Settings) -> tuple[Float32Image, np.ndarray]:
-    """Image as the fine network sees it, and the classes of the coarse network on the same grid."""
-    coarse, fine = pack.networks
-    own = network_grid(volume, coarse.axes, coarse.spacing_mm)
-    image = normalised(seen_by_network(volume, own, outside=-1024.0), coarse.normalisation)
-    grid = plan_tiles(own.shape, coarse.tile, overlap=coarse.overlap)
-    runner = open_network(pack.path(coarse.members[0]), pack.tile_shape(coarse), wish="cpu", settings=settings)
-    read = tile_reader(image, grid, coarse.normalisation.outside)
-    plan = MemoryPlan(grid.shape[1], len(grid.starts), 0)
-    names = label_volume(run_tiles([runner], read, grid, pack.classes, plan, Blending()), grid, pack.classes, Blending()).classes
+Networks = dict[str, list[Runner]]
+
+
+def opened(pack: ModelPack, settings: Settings) -> Networks:
+    """All networks of a pack, by name."""
+    return {
+        network.name: [open_network(pack.path(network.members[0]), pack.tile_shape(network), wish="cpu", settings=settings)]
+        for network in pack.networks
+    }
+
+
+def fine_input(volume: Volume, pack: ModelPack, guide: Guide) -> tuple[Float32Image, np.ndarray]:
+    """Image as the fine network sees it, and the coarse network's names on the same grid."""
+    fine = pack.networks[-1]
     target = network_grid(volume, fine.axes, fine.spacing_mm)
     seen = normalised(seen_by_network(volume, target, outside=-1024.0), fine.normalisation)
-    return seen, carried_over(names, own, target)
+    return seen, carried_over(guide.classes, guide.grid, target)
 
 
 def by_monai(
@@ -107,10 +112,10 @@ def by_program(
     return found, time.perf_counter() - start, len(grid.starts)
 
 
-def compare_tiles(volume: Volume, pack: ModelPack, settings: Settings, threads: int) -> None:
+def compare_tiles(volume: Volume, pack: ModelPack, networks: Networks, threads: int) -> None:
     """Every tile run."""
     fine = pack.networks[-1]
-    image, names = fine_input(volume, pack, settings)
+    image, names = fine_input(volume, pack, leg_networks.coarse_names(volume, pack, networks))
     logits, seconds = by_monai(torch_network(pack, fine), fine, image, names, len(pack.labels))
     truth = logits.argmax(axis=0)
     print(f"{'x'.join(map(str, image.shape))} voxels; MONAI with PyTorch {torch.__version__}: {seconds:.2f} s", flush=True)
@@ -122,17 +127,15 @@ def compare_tiles(volume: Volume, pack: ModelPack, settings: Settings, threads: 
         print(f"{name}: {own:.2f} s for {tiles} tiles, {own / seconds:.2f} of MONAI's, same label {same:.4f} %", flush=True)
 
 
-def compare_pipeline(volume: Volume, pack: ModelPack, settings: Settings) -> None:
+def compare_pipeline(volume: Volume, pack: ModelPack, networks: Networks) -> None:
     """Coarse pass and tiles skipped against the full volume."""
-    networks = {
-        network.name: [open_network(pack.path(network.members[0]), pack.tile_shape(network), wish="cpu", settings=settings)]
-        for network in pack.networks
-    }
     start = time.perf_counter()
-    found = leg_networks.answer_block(volume, pack, networks, uncertainty=False)
+    guide = leg_networks.coarse_names(volume, pack, networks)
+    found = leg_networks.fine_answer(volume, pack, networks, guide, uncertainty=False)
     own = time.perf_counter() - start
     ours = np.where(found.answer.chance >= 128, found.answer.best, 0)
-    image, names = fine_input(volume, pack, settings)
+    image, names = fine_input(volume, pack, guide)
+    near = leg_networks.near_legs(names, found.grid, leg_networks.pack_bones(pack))
     network = torch_network(pack, pack.networks[-1])
 
     def softened(values: torch.Tensor) -> torch.Tensor:
@@ -142,12 +145,17 @@ def compare_pipeline(volume: Volume, pack: ModelPack, settings: Settings) -> Non
     # read as the program reads them: bone where all bones together are likelier than not, by the likeliest of them
     truth = np.where(shares[1:].sum(axis=0) >= 0.5, shares[1:].argmax(axis=0) + 1, 0)
     print(f"{'x'.join(map(str, image.shape))} voxels; MONAI {seconds:.1f} s, the program {own:.1f} s: {own / seconds:.3f}")
-    both, either = np.sum((ours > 0) & (truth > 0)), np.sum(ours > 0) + np.sum(truth > 0)
-    print(f"bone against the rest: Dice {2.0 * both / max(either, 1):.5f}")
+    print(f"bone against the rest: Dice {dice(ours > 0, truth > 0):.5f}, near the legs {dice(ours > 0, (truth > 0) & near):.5f}")
     for number, label in enumerate(pack.labels, start=1):
-        mine, other = ours == number, truth == number
-        if other.any() or mine.any():
-            print(f"  {label.name:12} Dice {2.0 * np.sum(mine & other) / (mine.sum() + other.sum()):.5f} ({other.sum()} voxels)")
+        other = truth == number
+        if other.any():
+            whole, part = dice(ours == number, other), dice(ours == number, other & near)
+            print(f"  {label.name:12} Dice {whole:.5f} ({other.sum()} voxels), near the legs {part:.5f} ({(other & near).sum()})")
+
+
+def dice(one: np.ndarray, other: np.ndarray) -> float:
+    """Dice of two masks."""
+    return float(2.0 * np.sum(one & other) / max(1, one.sum() + other.sum()))
 
 
 def main() -> None:
@@ -159,11 +167,12 @@ def main() -> None:
     parser.add_argument("--only", choices=("tiles", "pipeline"))
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
-    volume, pack, settings = read_scan(options.scan), read_pack(options.pack), settings_for()
+    volume, pack = read_scan(options.scan), read_pack(options.pack)
+    networks = opened(pack, settings_for())
     if options.only != "pipeline":
-        compare_tiles(volume, pack, settings, options.threads)
+        compare_tiles(volume, pack, networks, options.threads)
     if options.only != "tiles":
-        compare_pipeline(volume, pack, settings)
+        compare_pipeline(volume, pack, networks)
 
 
 if __name__ == "__main__":

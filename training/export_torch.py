@@ -68,6 +68,7 @@ def main(arguments: list[str] | None = None) -> None:
             "axes": options.axes,
             "tile": options.tile,
             "overlap": options.overlap,
+            "tiles": "steps",
             "files": [path.name],
             "normalisation": normalisation | {"outside": options.outside},
         }

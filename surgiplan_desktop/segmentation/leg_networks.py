@@ -136,7 +136,7 @@ def plan_block(volume: Volume, pack: ModelPack, *, uncertainty: bool, limit_byte
         # a network of single slices has no spacing along them
         spacing = [step or float(volume.spacing_kji_mm.max()) for step in network.spacing_mm]
         grid = network_grid(volume, network.axes, spacing)
-        everywhere = plan_tiles(grid.shape, network.tile, overlap=network.overlap)
+        everywhere = plan_tiles(grid.shape, network.tile, overlap=network.overlap, spread=network.tiles)
         plan = _memory_plan(pack, network, everywhere, uncertainty, limit_bytes)
         voxels = int(np.prod(grid.shape))
         # Hounsfield values, their normalised copy, the guide and the answer's maps stand beside the slab
@@ -260,8 +260,8 @@ def _prepared(
     grid = network_grid(volume, network.axes, network.spacing_mm)
     hu = seen_by_network(volume, grid, outside=AIR_HU, progress=PartOfProgress(progress, 0.0, 0.1))
     names = carried_over(guide.classes, guide.grid, grid) if guide is not None and network.guide else None
-    near = None if names is None else _near(names, grid, pack_bones(pack))
-    tiles = plan_tiles(grid.shape, network.tile, overlap=network.overlap, mask=near)
+    near = None if names is None else near_legs(names, grid, pack_bones(pack))
+    tiles = plan_tiles(grid.shape, network.tile, overlap=network.overlap, spread=network.tiles, mask=near)
     blending = pack.blending.asked(uncertainty=uncertainty)
     image = normalised(hu, network.normalisation)
     read = tile_reader(image, tiles, network.normalisation.outside, guide=names, labels=len(pack.labels))
@@ -317,7 +317,7 @@ def _legs_only(classes: NDArray[np.uint8], grid: NetworkGrid, bones: PackBones) 
     return result
 
 
-def _near(names: NDArray[np.uint8], grid: NetworkGrid, bones: PackBones) -> BoolArray:
+def near_legs(names: NDArray[np.uint8], grid: NetworkGrid, bones: PackBones) -> BoolArray:
     """Where the fine network looks: round the bones of the legs, farther along the limb than across it."""
     legs = np.isin(names, tuple(bones.names))
     axis = int(np.abs(grid.affine.linear[2]).argmax())

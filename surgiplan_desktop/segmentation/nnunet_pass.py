@@ -128,7 +128,7 @@ def _one(
     size = [max(1, round(old / new * count)) for old, new, count in zip(part.spacing_mm, spacing, part.shape, strict=True)]
     target = (size[0], size[1], size[2])
     apart = _axis_apart(how, part.spacing_mm, spacing)
-    grid = plan_tiles(target, network.tile, overlap=network.overlap)
+    grid = plan_tiles(target, network.tile, overlap=network.overlap, spread=network.tiles)
     # the image and what lies between the two steps of its resampling, names on the way, and the scan's classes twice
     held = 4 * (math.prod(target) + part.shape[0] * target[1] * target[2]) + 2 * math.prod(target) + 2 * math.prod(volume.shape)
     # logits at the seams of blocks and strips on their way back to the scan, and a block joined with them

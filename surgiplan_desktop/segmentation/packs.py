@@ -17,7 +17,7 @@ from surgiplan_desktop.base.errors import InputDataError, UsageError
 from surgiplan_desktop.segmentation.blending import Blending
 from surgiplan_desktop.segmentation.pack_resampling import Resampling, read_resampling
 from surgiplan_desktop.segmentation.pack_table import Table
-from surgiplan_desktop.segmentation.tile_grid import Index3
+from surgiplan_desktop.segmentation.tile_grid import Index3, Spread
 
 #: Schema of model.toml that this program reads.
 PACK_SCHEMA: Final = 1
@@ -68,9 +68,9 @@ class PackNetwork:
     """A network of a pack.
 
     ``spacing_mm`` is the voxel edge and ``tile`` the size in voxels along (k, j, i); ``axes`` is what these grow towards, such as
-    ``SPL`` (superior, posterior, left). ``guide`` names an earlier network whose labels come as further input channels, one for
-    each label; empty for none. ``resampling`` is None for the program's own way to the network's grid and back; with nnU-Net's a
-    ``spacing_mm`` of 0 along k leaves the slices as they are.
+    ``SPL`` (superior, posterior, left). ``tiles`` is how tiles of the least ``overlap`` are laid. ``guide`` names an earlier
+    network whose labels come as further input channels, one for each label; empty for none. ``resampling`` is None for the
+    program's own way to the network's grid and back; with nnU-Net's a ``spacing_mm`` of 0 along k leaves the slices as they are.
     """
 
     name: str
@@ -78,6 +78,7 @@ class PackNetwork:
     axes: str
     tile: Index3
     overlap: float
+    tiles: Spread
     guide: str
     normalisation: Normalisation
     members: tuple[Member, ...]
@@ -242,7 +243,9 @@ def _networks(table: Table) -> tuple[PackNetwork, ...]:
         if min(y, x) < _LEAST_MM or (z < _LEAST_MM and (z > 0.0 or resampling is None or k != 1)):
             raise entry.wrong("spacing_mm", f"{z:g}, {y:g}, {x:g}", f"{_LEAST_MM:g} mm or more; 0 for k of a 2D nnU-Net alone")
         overlap = entry.number("overlap", 0.0, 0.9)
-        networks.append(PackNetwork(name, (z, y, x), axes, (k, j, i), overlap, guide, _normalisation(entry), members, resampling))
+        tiles: Spread = "steps" if entry.has("tiles") and entry.choice("tiles", ("even", "steps")) == "steps" else "even"
+        part = PackNetwork(name, (z, y, x), axes, (k, j, i), overlap, tiles, guide, _normalisation(entry), members, resampling)
+        networks.append(part)
         entry.finish()
     return tuple(networks)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final, TypeVar
+from typing import Final, Literal, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +14,9 @@ from surgiplan_desktop.base.arrays import BoolArray
 from surgiplan_desktop.segmentation.inference.engine import Float32Array
 
 Index3 = tuple[int, int, int]
+#: ``even``: tiles spread evenly over an axis, as nnU-Net lays them; ``steps``: at whole steps from its first voxel, the last one
+#: moved in, as MONAI does.
+Spread = Literal["even", "steps"]
 _Kind = TypeVar("_Kind", bound=np.generic)
 
 #: Standard deviation of the weights as a share of the tile's edge (nnU-Net, Isensee 2021).
@@ -32,8 +35,10 @@ class TileGrid:
     starts: tuple[Index3, ...]
 
 
-def plan_tiles(shape: Sequence[int], tile: Sequence[int], *, overlap: float = 0.5, mask: BoolArray | None = None) -> TileGrid:
-    """Spread tiles evenly over a volume.
+def plan_tiles(
+    shape: Sequence[int], tile: Sequence[int], *, overlap: float = 0.5, spread: Spread = "even", mask: BoolArray | None = None
+) -> TileGrid:
+    """Lay tiles over a volume.
 
     Parameters
     ----------
@@ -41,12 +46,14 @@ def plan_tiles(shape: Sequence[int], tile: Sequence[int], *, overlap: float = 0.
         Sizes (k, j, i) in voxels.
     overlap
         Least share of the tile's edge that neighbours have in common, 0 to below 1.
+    spread
+        How they lie along an axis.
     mask
         Voxels (of ``shape``) that matter; a tile without one is left out. A voxel that matters gets all of its tiles, so its
         result does not depend on the mask.
     """
     sizes, edges = _index3(shape), _index3(tile)
-    axes = [_starts(size, edge, overlap) for size, edge in zip(sizes, edges, strict=True)]
+    axes = [_starts(size, edge, overlap, spread) for size, edge in zip(sizes, edges, strict=True)]
     starts = [(k, j, i) for k in axes[0] for j in axes[1] for i in axes[2]]
     if mask is not None:
         starts = [start for start in starts if mask[_inside(start, edges)].any()]
@@ -58,10 +65,13 @@ def _index3(values: Sequence[int]) -> Index3:
     return k, j, i
 
 
-def _starts(size: int, edge: int, overlap: float) -> list[int]:
-    """Even starts along an axis; one centred tile where the volume is no larger."""
+def _starts(size: int, edge: int, overlap: float, spread: Spread) -> list[int]:
+    """Starts along an axis; one centred tile where the volume is no larger."""
     if size <= edge:
         return [-((edge - size) // 2)]
+    if spread == "steps":
+        step = max(1, int(edge * (1.0 - overlap)))
+        return [*range(0, size - edge, step), size - edge]
     number = int(np.ceil((size - edge) / (edge * (1.0 - overlap)))) + 1
     # tiles of few voxels (one slice of a 2D network) would fall on the same start twice
     return sorted({int(value) for value in np.round(np.linspace(0.0, size - edge, number))})

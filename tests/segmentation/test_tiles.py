@@ -94,6 +94,15 @@ def test_strips_change_nothing(strip: int) -> None:
     assert np.array_equal(one.mutual_information, other.mutual_information)
 
 
+def test_tiles_at_whole_steps_lie_where_monai_lays_them() -> None:
+    # monai.data.utils.dense_patch_slices((108, 64, 20), (64, 64, 8), (32, 32, 4)): the last tile ends with the volume
+    grid = plan_tiles((108, 64, 20), (64, 64, 8), overlap=0.5, spread="steps")
+    assert grid.starts == tuple((k, 0, i) for k in (0, 32, 44) for i in (0, 4, 8, 12))
+    assert {start[0] for start in plan_tiles((96, 9, 9), (64, 9, 9), spread="steps").starts} == {0, 32}
+    assert plan_tiles((5, 9, 9), (1, 9, 9), spread="steps").starts == tuple((k, 0, 0) for k in range(5))
+    assert plan_tiles((20, 9, 9), (64, 9, 9), spread="steps").starts == ((-22, 0, 0),)
+
+
 def test_entropy_and_mutual_information_by_their_definition() -> None:
     members = [Toy(), Toy(seed=2), Toy(seed=3)]
     grid = plan_tiles(SHAPE, TILE)

@@ -66,6 +66,7 @@ def manifest_network(name: str, design: Design, files: list[str]) -> dict[str, A
         "axes": "SPL",
         "tile": list(design.tile),
         "overlap": OVERLAP[name],
+        "tiles": "steps",
         **({"guide": "coarse"} if design.guided else {}),
         "files": files,
         "normalisation": {"kind": "fixed", "clip": [low, high], "subtract": middle, "divide": half, "outside": outside},
