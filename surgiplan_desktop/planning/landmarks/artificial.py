@@ -13,7 +13,8 @@ from typing import Final
 
 import numpy as np
 
-from surgiplan_desktop.base.arrays import FloatArray
+from surgiplan_desktop.base.arrays import BoolArray, FloatArray
+from surgiplan_desktop.geometry.fit import fit_plane
 from surgiplan_desktop.geometry.mirror import fit_mirror
 from surgiplan_desktop.model.study import Finding
 from surgiplan_desktop.planning.landmarks.condyles import Condyles
@@ -57,28 +58,55 @@ def flat_top(surface: BoneSurface, up: FloatArray) -> FlatTop:
     upward = surface.normals @ up
     top = surface.real & (heights > heights[surface.real].max() - _TOP_MM) & (upward > _UPWARD)
     points, normals, areas = surface.vertices[top], surface.normals[top], surface.areas[top]
-    seeds = np.flatnonzero(upward[top] > _SEED_UPWARD)
-    largest = 0.0
-    plane: tuple[FloatArray, FloatArray] | None = None
+    plane = largest_plane(points, normals, areas, up, _NEAR_MM, _NEAR_COSINE)
+    if plane is None:
+        return FlatTop(0.0, 0.0)
+    largest = float(areas[plane.members].sum())
+    head = surface.crop(heights > heights[surface.real].max() - 2.0 * _TOP_MM)
+    outlines = head.section(plane.point - _BELOW_MM * plane.normal, plane.normal)
+    return FlatTop(largest, min(1.0, largest / outlines[0].area_mm2) if outlines else 0.0)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class FlatPart:
+    """A plane in a surface: point (3,), unit normal (3,) and which of the points (n,) lie on it."""
+
+    point: FloatArray
+    normal: FloatArray
+    members: BoolArray
+
+
+def largest_plane(
+    points: FloatArray, normals: FloatArray, areas: FloatArray, up: FloatArray, near_mm: float, cosine: float
+) -> FlatPart | None:
+    """Find the plane facing ``up`` that most surface lies on.
+
+    Parameters
+    ----------
+    points, normals, areas
+        Of the surface, shape (n, 3), (n, 3), (n,); mm.
+    near_mm, cosine
+        What lies on a plane: nearer than this, with a normal this close to the plane's.
+
+    Returns
+    -------
+    FlatPart or None
+        None where no plane has 30 mm2.
+    """
+    seeds = np.flatnonzero(normals @ up > _SEED_UPWARD)
+    largest, found = 0.0, None
     for seed in seeds[:: max(1, len(seeds) // _SEEDS)]:
         point, normal = points[seed], normals[seed]
         for _ in range(4):
-            flat = (np.abs((points - point) @ normal) < _NEAR_MM) & (normals @ normal > _NEAR_COSINE)
+            flat = (np.abs((points - point) @ normal) < near_mm) & (normals @ normal > cosine)
             area = float(areas[flat].sum())
             if area < _LEAST_MM2:
                 break
-            point = areas[flat] @ points[flat] / area
-            local = (points[flat] - point) * np.sqrt(areas[flat])[:, None]
-            normal = np.linalg.eigh(local.T @ local)[1][:, 0]
-            normal = normal if float(normal @ up) > 0.0 else -normal
+            plane = fit_plane(points[flat], areas[flat])
+            point, normal = plane.point, plane.normal if float(plane.normal @ up) > 0.0 else -plane.normal
             if area > largest:
-                largest, plane = area, (point, normal)
-    if plane is None:
-        return FlatTop(0.0, 0.0)
-    point, normal = plane
-    head = surface.crop(heights > heights[surface.real].max() - 2.0 * _TOP_MM)
-    outlines = head.section(point - _BELOW_MM * normal, normal)
-    return FlatTop(largest, min(1.0, largest / outlines[0].area_mm2) if outlines else 0.0)
+                largest, found = area, FlatPart(point, normal, flat)
+    return found
 
 
 def tibia_artificial(surface: BoneSurface, up: FloatArray, *, cut_top: bool, plateau_mm2: float) -> list[Finding]:

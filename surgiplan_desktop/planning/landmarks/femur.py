@@ -14,6 +14,7 @@ from surgiplan_desktop.model.mesh import Bone
 from surgiplan_desktop.model.study import Finding
 from surgiplan_desktop.planning.landmarks import condyles as distal
 from surgiplan_desktop.planning.landmarks.artificial import femur_artificial
+from surgiplan_desktop.planning.landmarks.damage import condyle_damage, mark_doubted, neck_damage
 from surgiplan_desktop.planning.landmarks.epicondyles import find_adductor_tubercle, find_axis, find_epicondyles
 from surgiplan_desktop.planning.landmarks.found import Found, add, axis_between, complete, end_cut, miss, not_found
 from surgiplan_desktop.planning.landmarks.groove import find_groove
@@ -93,14 +94,16 @@ def find_femur(side: Side, femur: Bone, *, progress: Progress = SILENT) -> Landm
     if not cut_top and not cut_bottom:
         _shaft_points(found, fits, surface, up if condyles is None else condyles.up)
     progress.step(3, 4, "landmarks_femur")
+    damage = [] if condyles is None or width is None else condyle_damage(surface, condyles, width)
     if head is not None:
         sphere = head.sphere
         add(found, "hip_centre", sphere.centre, rms=sphere.rms, n_points=sphere.n_points, coverage=head.coverage)
         fits["hip_centre"] = FitSphere(sphere.centre, sphere.radius, sphere.rms, sphere.n_points, head.coverage)
-        _proximal_end(found, surface, head, shaft, side, condyles)
+        damage += _proximal_end(found, surface, head, shaft, side, condyles)
     axes = None if condyles is None else np.array([condyles.lateral, condyles.anterior, condyles.up])
+    mark_doubted(found, damage)
     judge(found, findings, side, BoneName.FEMUR, surface, axes)
-    findings += femur_doubts(found, None if head is None else head.sphere.radius, width)
+    findings += damage + femur_doubts(found, None if head is None else head.sphere.radius, width)
     findings += [] if condyles is None else femur_artificial(surface, condyles)
     progress.step(4, 4, "landmarks_femur")
     radius = None if head is None else head.sphere.radius
@@ -234,13 +237,13 @@ def _proximal_end(
     shaft: FittedLine | None,
     side: Side,
     condyles: distal.Condyles | None,
-) -> None:
+) -> list[Finding]:
     if shaft is None:
-        return
+        return []
     axis = axis_between(found, _SHAFT) or shaft
     neck = find_neck_base(surface, head.sphere, axis)
     if neck is None:
-        return
+        return []
     add(found, "femoral_neck_base", neck[0])
     up = axis.direction
     # without condyles the neck itself says what is lateral (it is turned by the torsion, which tips do not mind)
@@ -253,3 +256,4 @@ def _proximal_end(
     lesser = find_lesser(surface, head.sphere, axis, lateral, side.sign * np.cross(up, lateral))
     if lesser is not None:
         add(found, "lesser_trochanter_tip", lesser[0], rms=lesser[1])
+    return neck_damage(surface, head.sphere.centre, neck[1])

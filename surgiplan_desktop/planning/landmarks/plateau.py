@@ -44,7 +44,7 @@ class Patch:
     """One articular patch: area centroid (3,), unit proximal normal (3,), RMS from its plane (mm), area (mm2).
 
     ``normal`` is that of a deeper part of the facet than the rest is of. ``coverage`` is the share of the facet's inner ellipse
-    that the patch fills.
+    that the patch fills, ``half_depth`` half of what the facet measures from its front to its rear rim (mm).
     """
 
     centre: FloatArray
@@ -53,6 +53,7 @@ class Patch:
     area_mm2: float
     n_points: int
     coverage: float
+    half_depth: float
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -231,7 +232,7 @@ def _patch(
     place = local.point + float((centre - local.point) @ anterior) * anterior
     place = place - float((place - local.point) @ normal) / float(normal @ plane.normal) * plane.normal
     expected = np.pi * _FACET_HALF[0] * half_width * _FACET_HALF[1] * half_depth
-    return keep, Patch(place, slope, local.rms, area, len(keep), min(1.0, area / expected))
+    return keep, Patch(place, slope, local.rms, area, len(keep), min(1.0, area / expected), half_depth)
 
 
 def _near_its_plane(surface: BoneSurface, patch: AnyArray) -> AnyArray:

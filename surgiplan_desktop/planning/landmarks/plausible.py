@@ -81,13 +81,13 @@ def tibia_doubts(found: Found, surface: BoneSurface, axes: FloatArray, width_mm:
     tip = _point(found, "medial_malleolus")
     if ankle is not None and tip is not None and width_mm is not None:
         doubts += _outside("doubt_malleolus_below", float((ankle - tip) @ up) / width_mm, "medial_malleolus")
-    doubts += _plateau_doubts(found, anterior)
+    doubts += [] if width_mm is None else _plateau_doubts(found, anterior, width_mm)
     if _two_shafts(surface, up):
         doubts.append(Finding("fibula_fused", "critical", (("bone", "tibia"),)))
     return doubts
 
 
-def _plateau_doubts(found: Found, anterior: FloatArray) -> list[Finding]:
+def _plateau_doubts(found: Found, anterior: FloatArray, width_mm: float) -> list[Finding]:
     """Check the joint line against the mechanical axis, the rear rim of one side against the other's, and the torsion."""
     names = ("tibial_knee_centre", "ankle_centre", "medial_plateau_centre", "lateral_plateau_centre")
     points = _points(found, *names)
@@ -109,6 +109,12 @@ def _plateau_doubts(found: Found, anterior: FloatArray) -> list[Finding]:
     ends = _points(found, "medial_malleolus", "lateral_malleolus")
     if ends is not None:
         doubts += _outside("doubt_tibial_torsion", -_angle(ends[1] - ends[0], lateral, front), "medial_malleolus")
+        # how far the ankle's centre lies before the line of both tips: it moves when a part of one tip is gone
+        line = _across(ends[1] - ends[0], up)
+        before = np.cross(up, line)
+        before = before if float(before @ front) > 0.0 else -before
+        ahead = float((ankle - ends[0]) @ before) / width_mm
+        doubts += _outside("doubt_malleoli_line", ahead, "medial_malleolus")
     return doubts
 
 

@@ -15,6 +15,7 @@ from surgiplan_desktop.model.mesh import Bone
 from surgiplan_desktop.model.study import Finding
 from surgiplan_desktop.planning.landmarks import ankle, plateau
 from surgiplan_desktop.planning.landmarks.artificial import tibia_artificial
+from surgiplan_desktop.planning.landmarks.damage import malleoli_damage, mark_doubted, plateau_damage
 from surgiplan_desktop.planning.landmarks.fibula import find_fibula
 from surgiplan_desktop.planning.landmarks.found import Found, add, axis_between, bone_missing, complete, end_cut, miss
 from surgiplan_desktop.planning.landmarks.judge import judge
@@ -122,10 +123,13 @@ def find_tibia(side: Side, tibia: Bone, fibula: Bone | None = None, *, progress:
     else:
         beside = bone_surface(fibula)
         find_fibula(found, beside, surface, axes.up, -axes.lateral)
+    damage = [] if top is None else plateau_damage(surface, top, found)
+    damage += [] if width is None else malleoli_damage(found, surface, beside, width)
+    mark_doubted(found, damage)
     judge(found, findings, side, BoneName.TIBIA, surface, own)
     if beside is not None:
         judge(found, findings, side, BoneName.FIBULA, beside, own)
-    findings += tibia_doubts(found, surface, own, width)
+    findings += damage + tibia_doubts(found, surface, own, width)
     findings += tibia_artificial(surface, axes.up, cut_top=cut_top, plateau_mm2=_PLATEAU_AREA_MM2)
     progress.step(4, 4, "landmarks_tibia")
     return Landmarks(
