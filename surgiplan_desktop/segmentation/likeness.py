@@ -50,6 +50,10 @@ _NEAR_MM: Final = 45.0
 _VESSEL_HU: Final = (150.0, 650.0)
 _VESSEL_MM: Final = 25.0
 _VESSEL_MM2: Final = 220.0
+#: Contrast medium is even, bone is not: inside (or all over where too thin for an inside) values spread less than this, 10th to
+#: 90th percentile, and the brightest tenth lies below that, HU.
+_VESSEL_SPREAD_HU: Final = 130.0
+_VESSEL_BRIGHTEST_HU: Final = 550.0
 #: A growth plate is at most so thick along the limb, mm, and so much darker than the bone on both sides, HU.
 _PLATE_MM: Final = 9.0
 _PLATE_HU: Final = 110.0
@@ -118,7 +122,7 @@ def _oddities(hu: Values, best: Bytes, chance: Bytes | None, entropy: Bytes | No
     volume = step**3
     result["metal"] = float(np.count_nonzero((hu > _METAL_HU) & (away < _NEAR_MM))) * volume
     result["gas"] = float(np.count_nonzero(near & (hu < _AIR_HU))) * volume
-    result["contrast"] = _vessels(hu, near, bone, step) * volume
+    result["contrast"] = _vessels(hu, near, legs, step) * volume
     if entropy is not None and chance is not None:
         result["unsure"] = _unsure(entropy, chance, legs, away)
     return result
@@ -194,8 +198,8 @@ def _dark_sheet(hu: Values, mine: BoolArray, step: float) -> float:
     return max(areas, default=0.0)
 
 
-def _vessels(hu: Values, near: BoolArray, bone: BoolArray, step: float) -> float:
-    """Voxels of long thin bright things that touch no bone: vessels with contrast medium."""
+def _vessels(hu: Values, near: BoolArray, legs: BoolArray, step: float) -> float:
+    """Voxels of long thin bright even things that touch no bone of the leg: vessels with contrast medium, whatever they are called."""
     steady = ndimage.gaussian_filter(hu, 0.6)
     pieces, count = ndimage.label((steady > _VESSEL_HU[0]) & near, np.ones((3, 3, 3)))
     if not count:
@@ -203,14 +207,23 @@ def _vessels(hu: Values, near: BoolArray, bone: BoolArray, step: float) -> float
     sizes = np.bincount(pieces.ravel(), minlength=count + 1)
     dense = np.bincount(pieces.ravel(), steady.ravel() > _VESSEL_HU[1], minlength=count + 1)
     touching = np.zeros(count + 1, dtype=np.bool_)
-    touching[pieces[bone]] = True
+    touching[pieces[legs]] = True
     total = 0.0
     for number, box in enumerate(ndimage.find_objects(pieces), start=1):
         longest = max(part.stop - part.start for part in box) * step
         thin = sizes[number] * step**3 / longest <= _VESSEL_MM2
-        if not touching[number] and thin and longest >= _VESSEL_MM and dense[number] < 0.2 * sizes[number]:
+        if touching[number] or not thin or longest < _VESSEL_MM or dense[number] >= 0.2 * sizes[number]:
+            continue
+        if _is_even(steady[box], pieces[box] == number):
             total += float(sizes[number])
     return total
+
+
+def _is_even(values: Values, mine: BoolArray) -> bool:
+    """Tell whether a thing is as bright inside as everywhere in it: a bone is a shell round marrow."""
+    inner = np.asarray(ndimage.binary_erosion(mine))
+    low, high = np.quantile(values[inner if inner.any() else mine], (0.1, 0.9))
+    return bool(high - low < _VESSEL_SPREAD_HU and high < _VESSEL_BRIGHTEST_HU)
 
 
 def _unsure(entropy: Bytes, chance: Bytes, legs: BoolArray, away: FloatArray) -> float:

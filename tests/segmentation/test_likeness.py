@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
-from surgiplan_desktop.segmentation.likeness import Likeness, scan_likeness
+from surgiplan_desktop.segmentation.likeness import OTHER_BONE, Likeness, scan_likeness
 
 STEP = 1.5
 SHAPE = (80, 70, 70)
@@ -72,6 +72,21 @@ def test_what_the_training_does_not_have(oddity: str, where: np.ndarray, value: 
     where = where & (best == 0) if oddity == "body_part" else where
     result = scan_likeness(np.where(where, value, hu).astype(np.float32), best, step_mm=STEP)
     assert oddity in codes(result)
+
+
+def test_a_vessel_is_told_though_the_network_calls_it_another_bone() -> None:
+    hu, best = knee()
+    vessel = rod(4.0, 26.0)
+    called = np.where(vessel, OTHER_BONE, best).astype(np.uint8)
+    assert "contrast" in codes(scan_likeness(np.where(vessel, 320.0, hu).astype(np.float32), called, step_mm=STEP))
+
+
+@pytest.mark.parametrize("called", [0, OTHER_BONE])
+def test_a_finger_beside_the_leg_is_no_vessel(called: int) -> None:
+    hu, best = knee()
+    finger, marrow = rod(5.5, 27.0, 5, 60), rod(3.5, 27.0, 7, 58)
+    seen = ndimage.gaussian_filter(np.where(marrow, 200.0, np.where(finger, 800.0, hu)), 0.5).astype(np.float32)
+    assert "contrast" not in codes(scan_likeness(seen, np.where(finger, called, best).astype(np.uint8), step_mm=STEP))
 
 
 def test_an_open_growth_plate_is_seen_and_a_joint_is_not_taken_for_one() -> None:
