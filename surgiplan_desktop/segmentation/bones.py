@@ -37,13 +37,19 @@ from surgiplan_desktop.segmentation.naming import NamedLeg, name_legs, with_fibu
 from surgiplan_desktop.segmentation.pieces import Chain, link_blocks, measure_pieces
 from surgiplan_desktop.segmentation.separate import separate
 from surgiplan_desktop.segmentation.sides import sides_of_legs
+from surgiplan_desktop.segmentation.wrapping import without_wrapping
 
 METHOD: Final = "threshold"
-VERSION: Final = "4"
+VERSION: Final = "5"
 #: Largest regions of one block are taken apart one by one with this margin, voxels.
 _MARGIN: Final = 3
 #: A region of bone smaller than this is looked at by nobody, mm3.
 _LEAST_REGION_MM3: Final = 600.0
+#: What got no name is told from this volume on, mm3, where it lies so far above the end of the legs' shanks (mm: bones of the
+#: foot have none) and is no board, whose sections are wider than deep by more than this.
+_UNNAMED_MM3: Final = 15000.0
+_ABOVE_FOOT_MM: Final = 30.0
+_BOARD: Final = 4.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +109,9 @@ def find_bones(volumes: Sequence[Volume], *, expected: Side | None = None, progr
         part = PartOfProgress(progress, 0.8 * number / len(volumes), 0.8 * (number + 1) / len(volumes))
         wrong = displaced_slices(volume) if volume.shape[0] > 2 else ()
         findings += [displaced(number, k, volume) for k in wrong]
-        blocks.append(_take_apart(bridged(volume, wrong), part))
+        bare, notes = without_wrapping(number, bridged(volume, wrong))
+        findings += notes
+        blocks.append(_take_apart(bare, part))
     if not any(block.pieces.any() for block in blocks):
         raise InputDataError("no_bone_found", threshold_hu=LOW_HU)
     progress.step(0.8, 1.0, "naming_bones")
@@ -113,7 +121,9 @@ def find_bones(volumes: Sequence[Volume], *, expected: Side | None = None, progr
     if up < 0:
         notes.append(Finding("scan_upside_down", "critical"))
     named = {id(chain) for leg in legs for chain in leg.bones.values()}
-    verdicts = sides_of_legs(legs, [chain for chain in chains if id(chain) not in named], up, expected)
+    unnamed = [chain for chain in chains if id(chain) not in named]
+    notes += _unnamed(legs, unnamed)
+    verdicts = sides_of_legs(legs, unnamed, up, expected)
     owners: list[dict[int, int]] = [{} for _ in blocks]
     found: list[tuple[BoneId, Chain]] = []
     for leg, verdict in zip(legs, verdicts, strict=True):
@@ -236,6 +246,19 @@ def _legs(chains: Sequence[Chain]) -> tuple[NamedLeg, ...]:
 def _without(leg: NamedLeg, spoilt: set[int]) -> NamedLeg:
     bones = {name: chain for name, chain in leg.bones.items() if not spoilt & {id(piece) for piece in chain.pieces}}
     return replace(leg, bones=bones)
+
+
+def _unnamed(legs: Sequence[NamedLeg], chains: Sequence[Chain]) -> list[Finding]:
+    """Tell of large pieces of bone that nobody named: the other leg, or half of a bone that was parted."""
+    ends = [tibia.low for leg in legs if (tibia := leg.bones.get(BoneName.TIBIA)) is not None and not tibia.low_cut]
+    lowest = max(ends) + _ABOVE_FOOT_MM if ends else -np.inf
+    notes = []
+    for chain in chains:
+        x, y, z = chain.centroid.tolist()
+        if chain.volume_mm3 >= _UNNAMED_MM3 and z > lowest and chain.wide_axis(chain.low, chain.high)[1] < _BOARD:
+            told = (("ml", round(chain.volume_mm3 / 1000.0, 1)), ("x_mm", round(x)), ("y_mm", round(y)), ("z_mm", round(z)))
+            notes.append(Finding("bone_unnamed", "warn", told))
+    return notes
 
 
 def _fused(one: BoneName, two: BoneName) -> Finding:

@@ -42,9 +42,10 @@ from surgiplan_desktop.segmentation.nnunet_pass import classes_of_scan, uses_nnu
 from surgiplan_desktop.segmentation.pack_check import verify_pack
 from surgiplan_desktop.segmentation.packs import ModelPack
 from surgiplan_desktop.segmentation.tiles import Network
+from surgiplan_desktop.segmentation.wrapping import without_wrapping
 
 #: Version of what is done with the networks' answers.
-VERSION: Final = "4"
+VERSION: Final = "5"
 #: Where a body's proximal and distal end are exchanged.
 _ON_ITS_HEAD: Final = Affine(np.diag([1.0, 1.0, -1.0, 1.0]))
 _MIB: Final = 1 << 20
@@ -156,7 +157,11 @@ def find_bones_with_model(
     for number, volume in enumerate(volumes):
         wrong = displaced_slices(volume) if volume.shape[0] > 2 else ()
         findings += [displaced(number, k, volume) for k in wrong]
-        mended.append(bridged(volume, wrong))
+        bare = bridged(volume, wrong)
+        if pack.modality == "CT":
+            bare, notes = without_wrapping(number, bare)
+            findings += notes
+        mended.append(bare)
     way = _Way(pack, bones, runners, uncertainty, limit_bytes, expected)
     answers, found = _found(mended, way, 1, PartOfProgress(progress, 0.03, 0.97))
     if found.upside_down:

@@ -11,7 +11,7 @@ from surgiplan_desktop.base.spaces import Affine
 from surgiplan_desktop.model.anatomy import BoneId, BoneName, Side, label_code
 from surgiplan_desktop.model.images import Volume
 from surgiplan_desktop.segmentation.bones import BoneLabelling, find_bones
-from tests.segmentation.toy_leg import STEP, grid, leg_affine, slab, toy_leg, two_legs
+from tests.segmentation.toy_leg import HALF_X, LOW_Z, STEP, grid, leg_affine, slab, toy_leg, two_legs
 
 F, T, P, B, A = BoneName.FEMUR, BoneName.TIBIA, BoneName.PATELLA, BoneName.FIBULA, BoneName.TALUS
 
@@ -74,6 +74,41 @@ def test_two_legs_take_their_sides_from_where_they_lie() -> None:
     assert codes(found) == []
     swapped = find_bones([two_legs(left, right)])
     assert codes(swapped) == ["side_handedness", "side_handedness"]
+
+
+@pytest.mark.parametrize("without", [(B,), ()])
+def test_the_second_leg_is_found_by_the_first_where_little_of_its_fibula_is_seen(without: tuple[BoneName, ...]) -> None:
+    right, left = toy_leg(Side.RIGHT), toy_leg(Side.LEFT, without=(*without, A))
+    array = two_legs(right, left).array.copy()
+    width = right.volume.shape[2]
+    # 35 mm of its fibula, 50 of its tibia
+    array[:, :, width:][np.indices(left.volume.shape)[0] < round((130.0 - LOW_Z) / STEP)] = (
+        40  # 35 mm of its fibula, 50 of its tibia
+    )
+    array = array[round((95.0 - LOW_Z) / STEP) :]
+    start = Affine.from_parts(np.eye(3), np.array([round((95.0 - LOW_Z) / STEP), 0.0, 0.0]))
+    found = find_bones([Volume(array, leg_affine(-HALF_X) @ start)])
+    seen = {f"{side}_{name}" for side in Side for name in (F, T, P)} | {"right_fibula"}
+    assert names(found) == seen | (set() if without else {"left_fibula"})
+    assert codes(found) == []
+
+
+def test_a_large_piece_without_a_name_is_told() -> None:
+    leg = toy_leg()
+    cut = np.broadcast_to(np.abs(grid()[0] - 240.0) < 4.0, leg.volume.shape)
+    found = find_bones([Volume(np.where(cut & (leg.volume.array > 0), 40, leg.volume.array), leg.volume.affine)])
+    assert codes(found) == ["bone_unnamed"]
+
+
+def test_plaster_round_the_leg_is_no_bone_and_told() -> None:
+    leg = toy_leg()
+    _, y, x = grid()
+    around = np.broadcast_to((x / 52) ** 2 + (y / 60) ** 2, leg.volume.shape)
+    found = find_bones([Volume(np.where((around > 0.86) & (around < 1.0), 500, leg.volume.array), leg.volume.affine)])
+    assert names(found) == {f"right_{name}" for name in (F, T, P, B, A)}
+    assert codes(found) == ["wrapping_left_out"]
+    for name, truth in leg.bones.items():
+        assert dice(found, Side.RIGHT, name, truth) > 0.9, name
 
 
 def test_blocks_give_one_bone_one_name() -> None:

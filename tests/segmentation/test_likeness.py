@@ -102,8 +102,9 @@ def test_an_open_growth_plate_is_seen_and_a_joint_is_not_taken_for_one() -> None
 def test_a_network_that_is_unsure_inside_bones_and_no_bone_at_all() -> None:
     hu, best = knee()
     chance = np.where(best > 0, 250, 3).astype(np.uint8)
-    sure, unsure = (np.where(best > 0, level, 2).astype(np.uint8) for level in (15, 130))
+    sure, foreign, unsure = (np.where(best > 0, level, 2).astype(np.uint8) for level in (15, 90, 130))
     assert codes(scan_likeness(hu, best, chance, sure, STEP)) == set()
+    assert codes(scan_likeness(hu, best, chance, foreign, STEP)) == set(), "a scanner of another make alone"
     assert codes(scan_likeness(hu, best, chance, unsure, STEP)) == {"unsure"}
     nothing = scan_likeness(hu, np.zeros_like(best), step_mm=STEP)
     assert codes(nothing) == {"body_part"}
