@@ -49,7 +49,7 @@ _OFF_WAIST_MM: Final = 10.0
 
 
 def plateau_damage(surface: BoneSurface, top: Plateau, found: Found) -> list[Finding]:
-    """Doubt facets that are planes, lack a part or end too early, and rims that are planes or edges.
+    """Doubt facets that are planes, lack a part or end too early, rims that are planes or edges, and a tuberosity cut.
 
     Parameters
     ----------
@@ -83,6 +83,10 @@ def plateau_damage(surface: BoneSurface, top: Plateau, found: Found) -> list[Fin
             if not low <= depth <= high:
                 doubts.append(_doubt("doubt_facet_depth", "warn", centre, value=round(depth, 2), low=low, high=high))
         doubts += _edge(surface, found, rim, _AROUND * width, limits["landmarks.rim_round"])
+    front = found.get("tibial_tuberosity")
+    if front is not None and front.point_lps is not None:
+        shape = (limits["landmarks.tuberosity_round"], limits["landmarks.condyle_radius"])
+        doubts += _bulge(surface, front.point_lps, "tibial_tuberosity", width, *shape)
     return doubts
 
 
@@ -96,16 +100,11 @@ def malleoli_damage(found: Found, tibia: BoneSurface, fibula: BoneSurface | None
 def condyle_damage(surface: BoneSurface, condyles: Condyles, width_mm: float) -> list[Finding]:
     """Doubt contacts of the femur's condyles that are flats or edges."""
     limits = default_limits()
-    flattest = limits["landmarks.condyle_radius"] * width_mm
+    shape = (limits["landmarks.condyle_round"], limits["landmarks.condyle_radius"])
     doubts: list[Finding] = []
     for name, contact in (("distal", condyles.distal), ("posterior", condyles.posterior)):
         for side, point in (("medial", contact.medial), ("lateral", contact.lateral)):
-            landmark = f"{side}_{name}_condyle"
-            bend, round_ = sharpest_bend(surface, point, width_mm), roundness(surface, point, _AROUND * width_mm)
-            if round_ < limits["landmarks.condyle_round"]:
-                doubts.append(_doubt("doubt_contact_edge", "warn", landmark, value=round(round_, 2)))
-            elif bend is not None and bend * flattest < 1.0:
-                doubts.append(_doubt("doubt_contact_flat", "warn", landmark, high_mm=round(flattest)))
+            doubts += _bulge(surface, point, f"{side}_{name}_condyle", width_mm, *shape)
     return doubts
 
 
@@ -164,6 +163,18 @@ def _flat_share(surface: BoneSurface, part: BoolArray, towards: FloatArray) -> f
     seen = surface.areas[part] * facing[part]
     plane = largest_plane(surface.vertices[part], surface.normals[part], surface.areas[part], towards, _NEAR_MM, _ALIKE)
     return 0.0 if plane is None else float(seen[plane.members].sum() / seen.sum())
+
+
+def _bulge(
+    surface: BoneSurface, point: FloatArray, name: LandmarkId, width_mm: float, least: float, flattest: float
+) -> list[Finding]:
+    """The doubt that a bulge is an edge, or a flat: of a radius over ``flattest`` times the bone's width."""
+    bend, value = sharpest_bend(surface, point, width_mm), roundness(surface, point, _AROUND * width_mm)
+    if value < least:
+        return [_doubt("doubt_contact_edge", "warn", name, value=round(value, 2))]
+    if bend is not None and bend * flattest * width_mm < 1.0:
+        return [_doubt("doubt_contact_flat", "warn", name, high_mm=round(flattest * width_mm))]
+    return []
 
 
 def _edge(surface: BoneSurface, found: Found, name: LandmarkId, reach_mm: float, least: float) -> list[Finding]:
