@@ -23,7 +23,7 @@ from surgiplan_desktop.model.images import Volume
 from surgiplan_desktop.segmentation.bones import parted_chains
 from surgiplan_desktop.segmentation.leg_networks import AIR_HU, Guide, PackBones
 from surgiplan_desktop.segmentation.model_names import names_by_both
-from surgiplan_desktop.segmentation.named_pieces import Votes, first_choice, together
+from surgiplan_desktop.segmentation.named_pieces import TOUCH_MM2, Votes, contacts_of, first_choice, together
 from surgiplan_desktop.segmentation.network_grid import NetworkGrid, carried_over, network_grid, seen_by_network
 from surgiplan_desktop.segmentation.pieces import Chain
 
@@ -71,7 +71,7 @@ def mended_guides(
         return list(guides)
     said = [carried_over(guide.classes, guide.grid, item.grid) for guide, item in zip(guides, seen, strict=True)]
     votes = {id(chain): _votes(chain, pieces, said, bones) for chain in chains}
-    names = names_by_both(chains, list(votes.values()))
+    names = names_by_both(chains, list(votes.values()), _touching(chains, pieces, list(votes.values()), seen))
     if not names.legs:
         return list(guides)
     channel_of = {name: channel for channel, name in sorted(bones.names.items(), reverse=True)}
@@ -135,6 +135,21 @@ def _touches(codes: IntArray, number: int, named: NDArray[np.bool_]) -> bool:
     here = codes[wider]
     around = ndimage.binary_dilation(here == number, iterations=_TOUCH_VOXELS)
     return bool((around & named[here]).any())
+
+
+def _touching(
+    chains: Sequence[Chain], pieces: Sequence[IntArray], votes: Sequence[Votes], seen: Sequence[_Seen]
+) -> list[tuple[int, int]]:
+    """Pairs of chains that touch and that the coarse network calls by one name: a bone whose thin shell made it look like two."""
+    at = {(piece.block, piece.number): place for place, chain in enumerate(chains) for piece in chain.pieces}
+    said = [name if share >= _SURE_SHARE else None for name, share in map(first_choice, votes)]
+    pairs = set()
+    for block, (codes, item) in enumerate(zip(pieces, seen, strict=True)):
+        for (first, second), area in contacts_of(codes, item.grid.spacing_mm).items():
+            one, two = at.get((block, first)), at.get((block, second))
+            if one is not None and two is not None and one != two and area >= TOUCH_MM2 and said[one] and said[one] is said[two]:
+                pairs.add((min(one, two), max(one, two)))
+    return sorted(pairs)
 
 
 def _votes(chain: Chain, pieces: Sequence[IntArray], said: Sequence[NDArray[np.uint8]], bones: PackBones) -> Votes:

@@ -33,6 +33,8 @@ MARROW_MM: Final = 4.0
 #: A canal that narrows below that over no more than this along a shaft, and is no broader there, is marrow all the same, mm.
 BRIDGE_MM: Final = 12.0
 _LIKE_LAYER: Final = 1.5
+#: Layers in which a hole in the shell loses the marrow are at most so thick together, mm.
+LOST_MM: Final = 6.0
 #: The joint gap under the roof of a socket spreads at least this far both ways in a slice, mm; canals of shafts do not.
 SPREAD_MM: Final = 22.0
 #: Such a hollow, where soft tissue reaches it, is marrow only where it is wider than this, mm.
@@ -89,7 +91,8 @@ def filled(mask: BoolArray, spacing_mm: FloatArray) -> BoolArray:
 
     Slice by slice across the limb a shaft is a closed ring, also where the scan's edge cuts it; only what is wide enough to be
     marrow is filled, so that a joint gap between two touching bones stays open. A socket is a closed ring round its joint gap
-    too: a hollow as broad as that, which soft tissue reaches from above or below, must be wider still.
+    too: a hollow as broad as that, which soft tissue reaches from above or below, must be wider still. Where a hole in a thin
+    cortex opens the ring of a layer, what lies right between marrow above and below is marrow.
     """
     inside = np.zeros_like(mask)
     for k, layer in enumerate(mask):
@@ -107,7 +110,21 @@ def filled(mask: BoolArray, spacing_mm: FloatArray) -> BoolArray:
                 continue
             near[box] |= _wide_part(_closed_part(mask, box, hollow, spacing_mm), spacing_mm, goes_on, MARROW_MM)
             near[box] |= _wide_part(hollow, spacing_mm, goes_on, OPEN_MARROW_MM)
+    near |= _between(near, mask, float(spacing_mm[0]))
     result: BoolArray = ndimage.binary_fill_holes(mask | near)
+    return result
+
+
+def _between(marrow: BoolArray, mask: BoolArray, step_mm: float) -> BoolArray:
+    """Return what lies between marrow above and below with no bone between, over at most ``LOST_MM``: a joint has two plates."""
+    reach = [np.zeros(marrow.shape, dtype=np.uint8) for _ in range(2)]
+    most = int(LOST_MM / step_mm)
+    dark = ~(marrow | mask)
+    for layers, before, steps in ((range(1, len(mask)), -1, reach[0]), (range(len(mask) - 2, -1, -1), 1, reach[1])):
+        for k in layers:
+            last = steps[k + before]
+            steps[k] = np.where(dark[k] & (marrow[k + before] | (last > 0)) & (last < most), last + 1, 0)
+    result: BoolArray = (reach[0] > 0) & (reach[1] > 0) & (reach[0].astype(np.int16) + reach[1] - 1 <= most)
     return result
 
 

@@ -33,7 +33,7 @@ _LUMP_MM3: Final = 5000.0
 #: A region of bone smaller than this is looked at by nobody, mm3.
 _LEAST_REGION_MM3: Final = 600.0
 #: Faces shared by less than this are a touch, mm2.
-_TOUCH_MM2: Final = 12.0
+TOUCH_MM2: Final = 12.0
 #: Bones that meet, the upper one first; None is a bone that is none of the leg's, or the stump of one that the scan cuts off.
 _STACKED: Final = {
     (BoneName.HIP, BoneName.FEMUR),
@@ -105,11 +105,11 @@ def named_pieces(said: BlockAnswer, bones: PackBones, up: int = 1) -> NamedPiece
     atoms.height += _heights(atoms.codes, said, up)
     owner = list(range(len(atoms.part)))
     voxel = float(np.prod(spacing))
-    contacts = _contacts(atoms.codes, spacing)
+    contacts = contacts_of(atoms.codes, spacing)
     _absorb_specks(atoms, owner, contacts, _SPECK_MM3 / voxel)
     for pair, area in sorted(_between_owners(contacts, owner).items(), key=lambda item: (-item[1], item[0])):
         one, two = (_root(owner, code) for code in pair)
-        if area < _TOUCH_MM2 or one == two:
+        if area < TOUCH_MM2 or one == two:
             continue
         if atoms.name[one] == atoms.name[two]:
             small = min(atoms.voxels[one], atoms.voxels[two]) * voxel < _LUMP_MM3
@@ -174,8 +174,8 @@ def _heights(codes: IntArray, said: BlockAnswer, up: int) -> list[float]:
     return result
 
 
-def _contacts(codes: IntArray, spacing_mm: FloatArray) -> dict[tuple[int, int], float]:
-    """Area of the faces that two codes share, mm2."""
+def contacts_of(codes: IntArray, spacing_mm: FloatArray) -> dict[tuple[int, int], float]:
+    """Return the area of the faces that two codes share, mm2, by pair of codes."""
     result: dict[tuple[int, int], float] = {}
     for axis in range(3):
         face = float(np.prod(spacing_mm) / spacing_mm[axis])
@@ -276,7 +276,7 @@ def _gathered(atoms: _Atoms, owner: list[int], contacts: Mapping[tuple[int, int]
     touching = tuple(
         (number[one], number[two])
         for (one, two), area in sorted(_between_owners(contacts, owner).items())
-        if area >= _TOUCH_MM2 and said[number[one] - 1] == said[number[two] - 1]
+        if area >= TOUCH_MM2 and said[number[one] - 1] == said[number[two] - 1]
     )
     return NamedPieces(table[atoms.codes], shares, touching, renamed * voxel_mm3)
 

@@ -31,6 +31,12 @@ _OVERLAP_MM: Final = 10.0
 #: A shaft is thinner than this, mm2, and its sections on both sides of what was lost differ by less than this factor.
 _SHAFT_MM2: Final = 900.0
 _LIKE_SECTION: Final = 2.0
+#: The other leg lies this far aside, mm; its bones share so much of their heights and are at least so large, as shares.
+_LEGS_MM: Final = (60.0, 400.0)
+_SAME_HEIGHTS: Final = 0.5
+_LIKE_VOLUME: Final = 0.4
+#: Tibia and fibula of one leg lie no farther apart, mm.
+_SHANK_MM: Final = 65.0
 #: The tip of a fibula lies 10 to 30 mm below the spines of its tibia: one that ends lower than this may lack its head.
 _HEAD_BELOW_MM: Final = 25.0
 _LEAST_HEAD_MM3: Final = 1000.0
@@ -60,7 +66,42 @@ def name_legs(chains: Sequence[Chain]) -> tuple[NamedLeg, ...]:
     for tibia, fibula in pairs:
         bones = {BoneName.TIBIA: chains[tibia], BoneName.FIBULA: chains[fibula]}
         legs.append(_complete(bones, chains, taken))
+    if len(legs) == 1:
+        other = _other_leg(legs[0], chains)
+        legs += [] if other is None else [other]
     return tuple(sorted(legs, key=lambda leg: leg.centre_x))
+
+
+def _other_leg(leg: NamedLeg, chains: Sequence[Chain]) -> NamedLeg | None:
+    """The leg beside one that has its shank, of which too little of the fibula is seen to find it in the same way."""
+    tibia, fibula = leg.bones[BoneName.TIBIA], leg.bones[BoneName.FIBULA]
+    named = {id(chain) for chain in leg.bones.values()}
+    free = [chain for chain in chains if id(chain) not in named]
+    second = _best(free, lambda chain: _beside_like(chain, tibia))
+    if second is None:
+        return None
+    bones = {BoneName.TIBIA: second}
+    near = [chain for chain in free if chain is not second and _apart(chain, second) <= _SHANK_MM]
+    thin = _best(near, lambda chain: _beside_like(chain, fibula))
+    if thin is not None:
+        bones[BoneName.FIBULA] = thin
+    taken = {number for number, chain in enumerate(chains) if id(chain) in named or chain in (second, thin)}
+    found = _complete(bones, chains, taken)
+    return found if BoneName.FEMUR in found.bones or BoneName.FEMUR not in leg.bones else None
+
+
+def _beside_like(chain: Chain, bone: Chain) -> float:
+    """How well a chain lies beside a bone as the same bone of the other leg does: over the same heights, about as large."""
+    shared = min(chain.high, bone.high) - max(chain.low, bone.low)
+    covered = shared / (max(chain.high, bone.high) - min(chain.low, bone.low))
+    alike = min(chain.volume_mm3, bone.volume_mm3) / max(chain.volume_mm3, bone.volume_mm3)
+    fits = covered >= _SAME_HEIGHTS and alike >= _LIKE_VOLUME and _LEGS_MM[0] <= _apart(chain, bone) <= _LEGS_MM[1]
+    return covered * alike if fits else 0.0
+
+
+def _apart(one: Chain, two: Chain) -> float:
+    """Distance across the body between two chains, mm."""
+    return float(np.linalg.norm((one.centroid - two.centroid)[:2]))
 
 
 def _shank_pairs(chains: Sequence[Chain]) -> list[tuple[int, int]]:

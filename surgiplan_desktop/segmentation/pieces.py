@@ -19,6 +19,8 @@ from surgiplan_desktop.base.spaces import Affine
 SECTION_MM: Final = 3.0
 #: Sections of one bone above and below a gap differ by less than this factor (a flare of the tibia doubles in 20 mm).
 _LIKE_AREA: Final = 6.0
+#: ... or by less than this one where they are judged by their place alone: a fibula is no tibia.
+_MORE_LIKE_AREA: Final = 2.5
 #: Pieces smaller than this are no bone that is named here, mm3.
 SMALLEST_MM3: Final = 600.0
 
@@ -189,7 +191,8 @@ def link_blocks(pieces: Sequence[Piece]) -> tuple[Chain, ...]:
     """Chain pieces that continue each other from block to block.
 
     A piece cut by the lower edge of a block is continued by the piece of the next lower block that is cut by its upper edge,
-    lies where the shaft points to, and has a section of like area. Each piece is used once, the best fit first.
+    lies where the shaft points to, and has a section of like area. Each piece is used once, the best fit first. Of a short block
+    the last stretch may be a flare that points elsewhere: what is left is linked where it lies under the end of the other.
     """
     heights: dict[int, float] = {}
     for piece in pieces:
@@ -199,12 +202,13 @@ def link_blocks(pieces: Sequence[Piece]) -> tuple[Chain, ...]:
     for upper, lower in pairwise(order):
         above = [n for n, piece in enumerate(pieces) if piece.block == upper and piece.low_cut]
         below = [n for n, piece in enumerate(pieces) if piece.block == lower and piece.high_cut]
-        fits = sorted((cost, a, b) for a in above for b in below if (cost := misfit(pieces[a], pieces[b])) < 1.0)
         used: set[int] = set()
-        for _, a, b in fits:
-            if a not in follows and b not in used:
-                follows[a] = b
-                used.add(b)
+        for cost_of in (misfit, _aslant):
+            fits = sorted((cost, a, b) for a in above for b in below if (cost := cost_of(pieces[a], pieces[b])) < 1.0)
+            for _, a, b in fits:
+                if a not in follows and b not in used:
+                    follows[a] = b
+                    used.add(b)
     continued = set(follows.values())
     chains = []
     for start in range(len(pieces)):
@@ -228,6 +232,16 @@ def misfit(upper: Piece, lower: Piece) -> float:
     areas = _area_at(upper.area_mm2), _area_at(lower.area_mm2[::-1])
     ratio = max(areas) / max(min(areas), 1.0)
     return max(offset / (20.0 + 0.15 * gap), float(np.log(ratio) / np.log(_LIKE_AREA)))
+
+
+def _aslant(upper: Piece, lower: Piece) -> float:
+    """As :func:`misfit`, by the line between the two ends instead of where they point, and of more like sections."""
+    gap = max(0.0, float(upper.z_mm[0] - lower.z_mm[-1]))
+    ends = [piece.centre_xy[:3] if piece is upper else piece.centre_xy[-3:] for piece in (upper, lower)]
+    offset = float(np.linalg.norm(ends[0].mean(axis=0) - ends[1].mean(axis=0)))
+    areas = _area_at(upper.area_mm2), _area_at(lower.area_mm2[::-1])
+    ratio = max(areas) / max(min(areas), 1.0)
+    return max(offset / (20.0 + 0.15 * gap), float(np.log(ratio) / np.log(_MORE_LIKE_AREA)))
 
 
 def _area_at(areas_mm2: FloatArray) -> float:

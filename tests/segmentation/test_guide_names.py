@@ -1,0 +1,77 @@
+"""What a coarse network named rightly is not spoilt by shapes that look like two bones where there is one."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from surgiplan_desktop.model.anatomy import BoneName
+from surgiplan_desktop.model.images import Volume
+from surgiplan_desktop.segmentation import guide_names
+from surgiplan_desktop.segmentation.leg_networks import Guide
+from surgiplan_desktop.segmentation.network_grid import network_grid, seen_by_network
+from surgiplan_desktop.segmentation.pieces import Piece, link_blocks, measure_pieces
+from tests.segmentation.said import BONES, CHANNEL, classes_of
+from tests.segmentation.toy_leg import STEP, grid, slab, toy_leg
+
+
+def guide_of(volume: Volume, classes: np.ndarray, step_mm: float = 4.0) -> Guide:
+    """What a coarse network says that is right."""
+    lattice = network_grid(volume, "SPL", (step_mm,) * 3)
+    result = np.zeros(lattice.shape, dtype=np.uint8)
+    for channel in np.unique(classes[classes > 0]).tolist():
+        share = seen_by_network(Volume((classes == channel).astype(np.float32), volume.affine), lattice, outside=0.0)
+        result[share > 0.5] = channel
+    return Guide(result, lattice)
+
+
+def test_a_thigh_bone_that_its_shape_parts_in_two_stays_one_in_all_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
+    leg = toy_leg()
+    codes = classes_of(leg.bones).astype(np.int32)
+    # parted at the flare, where its upper part looks like a hip bone over a short femur
+    codes[leg.bones[BoneName.FEMUR] & np.broadcast_to(grid()[0] > 222.0, codes.shape)] = 9
+    heights = ((255.0, 330.0), (-45.0, 240.0))
+    blocks = [slab(leg.volume, *height) for height in heights]
+    parts = [slab(Volume(codes.astype(np.int16), leg.volume.affine), *height).array.astype(np.int32) for height in heights]
+    pieces = [
+        item
+        for block, (part, volume) in enumerate(zip(parts, blocks, strict=True))
+        for item in measure_pieces(block, part, volume.affine)
+    ]
+    monkeypatch.setattr(guide_names, "parted_chains", lambda volumes, progress: (parts, link_blocks(pieces)))
+    guides = [guide_of(volume, np.where(part == 9, 1, part).astype(np.uint8)) for volume, part in zip(blocks, parts, strict=True)]
+    for guide, mended in zip(guides, guide_names.mended_guides(blocks, guides, BONES, "SPL", (STEP,) * 3), strict=True):
+        said = mended.classes[guide.classes == CHANNEL[BoneName.FEMUR]]
+        assert (said == CHANNEL[BoneName.FEMUR]).mean() > 0.85
+
+
+def piece(block: int, number: int, heights: tuple[float, float], xy: tuple[float, float], area: float) -> Piece:
+    """A straight stretch of shaft, cut at both ends."""
+    z = np.arange(heights[0], heights[1], 3.0)
+    count = len(z)
+    flat = np.tile(np.array([40.0, 0.0, 40.0]), (count, 1))
+    volume = area * (heights[1] - heights[0])
+    return Piece(block, number, volume, z, np.full(count, area), np.tile(np.array(xy), (count, 1)), flat, True, True, False)
+
+
+def leaning(item: Piece, slope: float) -> Piece:
+    """The same with its middle running aside, as a trochanter draws it."""
+    course = np.stack([item.centre_xy[:, 0] + slope * (item.z_mm - item.z_mm[0]), item.centre_xy[:, 1]], axis=1)
+    return replace(item, centre_xy=course)
+
+
+def test_short_blocks_are_linked_by_where_their_ends_lie() -> None:
+    # 260 mm between: the stretch below the trochanter points far aside of the knee
+    upper = leaning(piece(0, 1, (-120.0, -60.0), (80.0, 0.0), 800.0), -0.6)
+    lower = leaning(piece(1, 1, (-440.0, -390.0), (40.0, 0.0), 1300.0), -0.2)
+    other = piece(1, 2, (-440.0, -390.0), (-150.0, 0.0), 1000.0)
+    chains = link_blocks([upper, lower, other])
+    assert sorted([(item.block, item.number) for item in chain.pieces] for chain in chains) == [[(0, 1), (1, 1)], [(1, 2)]]
+
+
+def test_a_fibula_is_not_linked_to_a_tibia() -> None:
+    upper = piece(0, 1, (-520.0, -460.0), (30.0, 20.0), 120.0)
+    lower = piece(1, 1, (-820.0, -740.0), (0.0, 0.0), 900.0)
+    assert len(link_blocks([upper, lower])) == 2
