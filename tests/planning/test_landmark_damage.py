@@ -20,13 +20,20 @@ from surgiplan_desktop.phantom.parameters import LegParameters
 from surgiplan_desktop.planning.imported_bone import find_caps
 from surgiplan_desktop.planning.landmarks.ankle import find_medial_malleolus
 from surgiplan_desktop.planning.landmarks.condyles import find_condyles, posterior_direction, width_mm
-from surgiplan_desktop.planning.landmarks.damage import condyle_damage, malleoli_damage, neck_damage, plateau_damage
+from surgiplan_desktop.planning.landmarks.damage import (
+    condyle_damage,
+    malleoli_damage,
+    neck_damage,
+    plateau_damage,
+    trochanter_damage,
+)
 from surgiplan_desktop.planning.landmarks.found import Found, add
 from surgiplan_desktop.planning.landmarks.hip import find_neck_base
 from surgiplan_desktop.planning.landmarks.merge import merge_landmarks
 from surgiplan_desktop.planning.landmarks.plateau import find_plateau, find_posterior
 from surgiplan_desktop.planning.landmarks.surface import BoneSurface, bone_surface
 from surgiplan_desktop.planning.landmarks.tibia import find_tibia
+from surgiplan_desktop.planning.landmarks.trochanters import find_greater
 from surgiplan_desktop.planning.measures import measure_points
 from surgiplan_desktop.planning.records import Landmarks
 
@@ -235,3 +242,18 @@ def test_a_tuberosity_cut_off_is_a_flat() -> None:
     place = mark("tibial_tuberosity")
     found = on_plateau(difference(end(TIBIA, "upper"), block(place + 14.0 * FRONT, (50.0, 40.0, 60.0))), place - 6.0 * FRONT)
     assert found == {("doubt_contact_flat", "tibial_tuberosity")}
+
+
+def test_a_bite_out_of_the_greater_trochanter_leaves_an_edge() -> None:
+    head = mark("hip_centre")
+    for mesh, expected in (
+        (end(FEMUR, "upper"), set()),
+        (difference(end(FEMUR, "upper"), ball(mark("greater_trochanter_tip") + 4.0 * FRONT, 12.0)), {"doubt_contact_edge"}),
+    ):
+        surface = prepared(FEMUR, mesh)
+        base = mark("femoral_neck_base")
+        tip = find_greater(surface, Sphere(head, 23.0, 0.0, 1), base, UP, LATERAL)
+        assert tip is not None
+        found: Found = {}
+        add(found, "greater_trochanter_tip", tip[0])
+        assert {item.code for item in trochanter_damage(surface, found, 23.0)} == expected

@@ -41,6 +41,8 @@ _ALIKE: Final = float(np.cos(np.radians(10.0)))
 #: tibia's; the normal of a contact is that of its core.
 _AROUND: Final = 0.09
 _TIP: Final = 0.054
+#: ... and around the tip of the greater trochanter as far as this share of the head's radius.
+_TROCHANTER: Final = 0.3
 _CORE: Final = 0.05
 _BEND_FACING: Final = 0.3
 #: A neck's section is looked for so far around its waist, and lies on it within this, mm.
@@ -126,6 +128,12 @@ def neck_damage(surface: BoneSurface, head: FloatArray, waist: FloatArray) -> li
     if filled >= default_limits()["landmarks.neck_filled"]:
         return []
     return [_doubt("doubt_neck_hollow", "warn", "femoral_neck_base", percent=round(100.0 * filled))]
+
+
+def trochanter_damage(surface: BoneSurface, found: Found, radius_mm: float) -> list[Finding]:
+    """Doubt a tip of the greater trochanter that is the horn beside a bite; ``radius_mm`` is that of the head."""
+    least = default_limits()["landmarks.trochanter_round"]
+    return _edge(surface, found, "greater_trochanter_tip", _TROCHANTER * radius_mm, least)
 
 
 def mark_doubted(found: Found, doubts: Iterable[Finding]) -> None:

@@ -14,7 +14,7 @@ from surgiplan_desktop.model.mesh import Bone
 from surgiplan_desktop.model.study import Finding
 from surgiplan_desktop.planning.landmarks import condyles as distal
 from surgiplan_desktop.planning.landmarks.artificial import femur_artificial
-from surgiplan_desktop.planning.landmarks.damage import condyle_damage, mark_doubted, neck_damage
+from surgiplan_desktop.planning.landmarks.damage import condyle_damage, mark_doubted, neck_damage, trochanter_damage
 from surgiplan_desktop.planning.landmarks.epicondyles import find_adductor_tubercle, find_axis, find_epicondyles
 from surgiplan_desktop.planning.landmarks.found import Found, add, axis_between, complete, end_cut, miss, not_found
 from surgiplan_desktop.planning.landmarks.groove import find_groove
@@ -256,4 +256,5 @@ def _proximal_end(
     lesser = find_lesser(surface, head.sphere, axis, lateral, side.sign * np.cross(up, lateral))
     if lesser is not None:
         add(found, "lesser_trochanter_tip", lesser[0], rms=lesser[1])
-    return neck_damage(surface, head.sphere.centre, neck[1])
+    doubts = neck_damage(surface, head.sphere.centre, neck[1])
+    return doubts + trochanter_damage(surface, found, head.sphere.radius)
