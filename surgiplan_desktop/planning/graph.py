@@ -335,7 +335,7 @@ def _add_leg(graph: dict[Key, Node], case: Case, side: Side) -> None:
     if tibia is not None:
         needs: tuple[Key, ...] = (bone_key(tibia),) if fibula is None else (bone_key(tibia), bone_key(fibula))
         found.append(("found", side, BoneName.TIBIA))
-        graph[found[-1]] = Node("find_tibia", 13, find_tibia, (side,), needs, "thread")
+        graph[found[-1]] = Node("find_tibia", 14, find_tibia, (side,), needs, "thread")
     patella = BoneId(side, BoneName.PATELLA)
     if patella in case.bones:
         neighbours = tuple(("found", side, name) for name in (BoneName.FEMUR, BoneName.TIBIA))
@@ -361,7 +361,7 @@ def _add_leg(graph: dict[Key, Node], case: Case, side: Side) -> None:
     sure = tuple(bone for bone in (femur, tibia, fibula) if bone is not None and surface_sd_key(bone) in graph)
     surfaces = tuple(key for bone in sure for key in (bone_key(bone), surface_sd_key(bone)))
     graph[measure_spread_key(side)] = Node(
-        "leg_spread", 2, leg_spread, (tuple(bone.bone for bone in sure),), (*leg, *surfaces), "thread"
+        "leg_spread", 3, leg_spread, (tuple(bone.bone for bone in sure),), (*leg, *surfaces), "thread"
     )
     if tibia is not None:
         needs = (landmarks_key(side), frames_key(side), bone_key(tibia))

@@ -7,6 +7,7 @@ opposite sign, so the same landmarks give the same figures to the last digit.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from functools import cache
 from types import MappingProxyType
 from typing import Final, Literal
@@ -20,6 +21,7 @@ from surgiplan_desktop.model.anatomy import LANDMARKS, BoneName, LandmarkId
 from surgiplan_desktop.model.mesh import Bone
 from surgiplan_desktop.planning.axes import TRIADS
 from surgiplan_desktop.planning.constructions import CONSTRUCTED
+from surgiplan_desktop.planning.landmarks.judge import usual_errors
 from surgiplan_desktop.planning.limits import default_limits
 from surgiplan_desktop.planning.measures import measure_draws
 from surgiplan_desktop.planning.records import (
@@ -129,7 +131,12 @@ def spread_of(landmarks: Landmarks, frames: LegFrames, sds: Mapping[LandmarkId, 
     limits = default_limits()
     covariances = {name: _covariance(landmarks, name, frames, sds.get(name, 0.0)) for name in names}
     normal, tilt, size = _random(count)
+    shared = _shared_heights(landmarks, frames, covariances, sds)
+    for name, item in shared.items():
+        covariances[name] = covariances[name] - item.variance_mm2 * np.outer(item.direction, item.direction)
     offsets = {name: _root(covariances[name]) @ normal[name] for name in names}
+    for name, item in shared.items():
+        offsets[name] = offsets[name] + item.share * np.outer(item.direction, item.direction @ offsets[item.carrier])
     tilts = {patch: limits["spread.plateau_tilt_deg"] * tilt[patch] for patch in patches}
     sizes = {name: limits["spread.width_mm" if "width" in name else "spread.head_radius_mm"] * size[name] for name in SIZES}
     legs = moved_legs(landmarks, offsets, tilts, sizes)
@@ -144,6 +151,36 @@ def spread_of(landmarks: Landmarks, frames: LegFrames, sds: Mapping[LandmarkId, 
             extra = float(row @ row) * limits["spread.plateau_tilt_deg"] ** 2
             variances[PATCHES[patch]] = variances.get(PATCHES[patch], 0.0) + extra
         found[measure] = MeasureSpread(float(values.std()), (low, high), _contributions(variances, by_point.get(measure, {})))
+    return found
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _SharedHeight:
+    """What of a point's height errs together with that of another: direction, variance, and share of the other's offset."""
+
+    carrier: LandmarkId
+    direction: FloatArray
+    variance_mm2: float
+    share: float
+
+
+def _shared_heights(
+    landmarks: Landmarks, frames: LegFrames, covariances: Mapping[LandmarkId, FloatArray], sds: Mapping[LandmarkId, float]
+) -> dict[LandmarkId, _SharedHeight]:
+    """Points found on a line or plane through another point: their heights err together, and a slope between them does not."""
+    found: dict[LandmarkId, _SharedHeight] = {}
+    for name, usual in usual_errors().items():
+        carrier = usual.height_with
+        if carrier is None or name not in covariances or carrier not in covariances:
+            continue
+        up = _tight_direction(name, frames)
+        if up is None or "edited" in (landmarks.items[name].status, landmarks.items[carrier].status):
+            continue
+        own, other = (float(up @ covariances[item] @ up) for item in (name, carrier))
+        # what the surface under a point errs by is its own
+        common = min(own - usual.own_height_mm**2 - sds.get(name, 0.0) ** 2, other)
+        if common > 0.0:
+            found[name] = _SharedHeight(carrier, up, common, float(np.sqrt(common / other)))
     return found
 
 

@@ -137,3 +137,21 @@ def test_sensitivity_is_the_change_per_mm_in_the_worst_direction() -> None:
     assert "ankle_centre" not in found["mldfa"]
     # 2 mm at a plateau's edge are 2.7 % of the WBL (clinical.md A.1): of the line of 74 mm
     assert 2.0 * found["wbl"]["medial_plateau_edge"] == pytest.approx(2.0 * 100.0 / 74.0 * 0.5, rel=0.05)
+
+
+def test_heights_that_err_together_tilt_no_line() -> None:
+    """The plafond's ends lie on a line through the ankle's centre: LDTA bears what their heights err by besides."""
+    high = (0.0, 0.3, 0.0)
+    ends = {"medial_plafond": (-17.0, -370.0, 0.0), "lateral_plafond": (15.0, -370.0, 0.0)}
+    leg = sure(
+        golden_landmarks(ankle_centre=(0.0, -370.0, 0.0), **ends), ankle_centre=high, medial_plafond=high, lateral_plafond=high
+    )
+    apart = 32.0
+    together = spread_of(leg, leg_frames(leg), {})["ldta"].sd
+    assert together == pytest.approx(np.degrees(np.hypot(0.05, 0.10) / apart), rel=0.1)
+    surface = spread_of(leg, leg_frames(leg), {"medial_plafond": 0.2})["ldta"].sd
+    assert surface == pytest.approx(np.degrees(np.sqrt(0.05**2 + 0.10**2 + 0.2**2) / apart), rel=0.1)
+    moved = replace(leg.items["ankle_centre"], status="edited")
+    apart_from_it = replace(leg, items={**leg.items, "ankle_centre": moved})
+    alone = spread_of(apart_from_it, leg_frames(apart_from_it), {})["ldta"].sd
+    assert alone == pytest.approx(np.degrees(0.3 * np.sqrt(2.0) / apart), rel=0.1)

@@ -43,11 +43,15 @@ class UsualError:
         Distance to the template's opinion that is not unusual.
     rms_mm
         Residual that is usual for its fit; 0 where there is none.
+    height_with, own_height_mm
+        The landmark on whose height this one's hangs (None: on no other's), and what its height errs by besides.
     """
 
     sd_mm: tuple[float, float, float]
     apart_mm: float
     rms_mm: float
+    height_with: LandmarkId | None = None
+    own_height_mm: float = 0.0
 
 
 @cache
@@ -55,7 +59,7 @@ def usual_errors() -> Mapping[LandmarkId, UsualError]:
     """Read resources/landmark_errors.toml."""
     with (resource_folder() / "landmark_errors.toml").open("rb") as stream:
         table = tomllib.load(stream)["landmark"]
-    return {name: UsualError(tuple(row["sd_mm"]), float(row["apart_mm"]), float(row["rms_mm"])) for name, row in table.items()}
+    return {name: UsualError(**{**row, "sd_mm": tuple(row["sd_mm"])}) for name, row in table.items()}
 
 
 def judge(
