@@ -109,8 +109,8 @@ def find_bones(volumes: Sequence[Volume], *, expected: Side | None = None, progr
         part = PartOfProgress(progress, 0.8 * number / len(volumes), 0.8 * (number + 1) / len(volumes))
         wrong = displaced_slices(volume) if volume.shape[0] > 2 else ()
         findings += [displaced(number, k, volume) for k in wrong]
-        bare, notes = without_wrapping(number, bridged(volume, wrong))
-        findings += notes
+        bare, wrapped = without_wrapping(number, bridged(volume, wrong))
+        findings += wrapped
         blocks.append(_take_apart(bare, part))
     if not any(block.pieces.any() for block in blocks):
         raise InputDataError("no_bone_found", threshold_hu=LOW_HU)
