@@ -4,7 +4,7 @@
 
 Legs of seeds that no training uses are scanned: the knee (150 mm, pixels of 1 mm) with a joint gap of 3.5 and of 1 mm, with the
 noise of the kernel, 60 HU, and with slices of 2.5 mm; the whole leg with voxels of 1.5 mm; hip, knee and ankle as three blocks
-of 1 to 2 mm. Each is segmented both ways. A row is, per bone, Dice of the labels and, of one block, ASSD and HD95 of the final
+of 1 to 2 mm; of each kind with the narrow joint and the noise together. Each is segmented both ways. A row is, per bone, Dice of the labels and, of one block, ASSD and HD95 of the final
 surface (mm), the share of bone under another bone's name, and findings. Rows that are there already are not run again.
 """
 
@@ -53,10 +53,15 @@ CASES = {
     "noise 60 HU": ScanKind(noise_hu=60.0),
     "both": ScanKind(narrowing_mm=2.5, noise_hu=60.0),
     "slices 2.5 mm": ScanKind(slice_mm=2.5),
+    "slices 2.5 mm, both": ScanKind(slice_mm=2.5, narrowing_mm=2.5, noise_hu=60.0),
     "whole leg": ScanKind(step_mm=1.5, region=""),
+    "whole leg, joint 1 mm": ScanKind(step_mm=1.5, narrowing_mm=2.5, region=""),
+    "whole leg, noise 60 HU": ScanKind(step_mm=1.5, noise_hu=60.0, region=""),
+    "whole leg, both": ScanKind(step_mm=1.5, narrowing_mm=2.5, noise_hu=60.0, region=""),
     "three blocks": ScanKind(step_mm=2.0, region="", blocks=3),
     "three blocks 1.5 mm": ScanKind(step_mm=1.5, region="", blocks=3),
     "three blocks 1.25 mm": ScanKind(step_mm=1.0, slice_mm=1.25, region="", blocks=3),
+    "three blocks 1.25 mm, both": ScanKind(step_mm=1.0, slice_mm=1.25, narrowing_mm=2.5, noise_hu=60.0, region="", blocks=3),
     "three blocks 1 mm": ScanKind(region="", blocks=3),
 }
 FIRST_SEED = 7000

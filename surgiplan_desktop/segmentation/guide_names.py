@@ -30,6 +30,8 @@ from surgiplan_desktop.segmentation.pieces import Chain
 #: Share of a piece's voxels that the coarse network must call by one name, and how near a bone of that name must be.
 _SURE_SHARE: Final = 0.6
 _TOUCH_VOXELS: Final = 3
+#: Bones that share this much of a face are grown together, mm2.
+_GROWN_TOGETHER_MM2: Final = 60.0
 #: How far from named bone a voxel that only the coarse network calls bone may lie to be part of it.
 _HOLLOW_MM: Final = 15.0
 
@@ -88,11 +90,36 @@ def mended_guides(
     for table in tables if short and other else ():
         table[1:][table[1:] == 0] = short[0]
     result = []
-    for guide, item, codes, table in zip(guides, seen, pieces, tables, strict=True):
-        names_here = _hollows_named(carried_over(table[codes], item.grid, guide.grid), guide, bones)
+    for number, (guide, item, codes, table) in enumerate(zip(guides, seen, pieces, tables, strict=True)):
+        named = table[codes]
+        _part_as_said(named, codes, table, said[number], item.grid, bones)
+        names_here = _hollows_named(carried_over(named, item.grid, guide.grid), guide, bones)
         result.append(Guide(names_here, guide.grid, mended=True))
     progress.step(1.0, 1.0, "naming_bones")
     return result
+
+
+def _part_as_said(
+    named: NDArray[np.uint8],
+    codes: IntArray,
+    table: NDArray[np.uint8],
+    said: NDArray[np.uint8],
+    grid: NetworkGrid,
+    bones: PackBones,
+) -> None:
+    """Let the coarse network draw the border of two bones that Hounsfield values do not part; ``named`` is changed in place.
+
+    Where a joint is too narrow for the voxels, shape guesses where it is; the network knows it better, if it calls the most of
+    both bones what they are.
+    """
+    for (one, two), area in sorted(contacts_of(codes, grid.spacing_mm).items()):
+        first, second = int(table[one]), int(table[two])
+        if area < _GROWN_TOGETHER_MM2 or first == second or not {first, second} <= {*bones.names}:
+            continue
+        masks = codes == one, codes == two
+        if all((said[mask] == channel).mean() >= _SURE_SHARE for mask, channel in zip(masks, (first, second), strict=True)):
+            here = (masks[0] | masks[1]) & ((said == first) | (said == second))
+            named[here] = said[here]
 
 
 def _hollows_named(named: NDArray[np.uint8], guide: Guide, bones: PackBones) -> NDArray[np.uint8]:

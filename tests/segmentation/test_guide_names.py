@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from scipy import ndimage
 
 from surgiplan_desktop.model.anatomy import BoneName
 from surgiplan_desktop.model.images import Volume
@@ -45,6 +46,29 @@ def test_a_thigh_bone_that_its_shape_parts_in_two_stays_one_in_all_blocks(monkey
     for guide, mended in zip(guides, guide_names.mended_guides(blocks, guides, BONES, "SPL", (STEP,) * 3), strict=True):
         said = mended.classes[guide.classes == CHANNEL[BoneName.FEMUR]]
         assert (said == CHANNEL[BoneName.FEMUR]).mean() > 0.85
+
+
+@pytest.mark.parametrize(("lost_above_mm", "better"), [(1000.0, True), (60.0, False)])
+def test_bones_grown_together_are_parted_where_the_coarse_network_parts_them(
+    monkeypatch: pytest.MonkeyPatch, lost_above_mm: float, better: bool
+) -> None:
+    """Shape cuts a joint that it cannot see 15 mm too high; a network that is unsure of the whole bone is no better witness."""
+    leg = toy_leg()
+    volume, heights = leg.volume, np.broadcast_to(grid()[0], leg.volume.shape)
+    femur, tibia = leg.bones[BoneName.FEMUR], leg.bones[BoneName.TIBIA]
+    low = heights[femur].min()
+    codes = classes_of(leg.bones).astype(np.int32)
+    said = np.where(femur & (heights > low + lost_above_mm), CHANNEL[BoneName.TIBIA], codes).astype(np.uint8)
+    codes[femur & (heights < low + 15.0)] = CHANNEL[BoneName.TIBIA]
+    top = np.where(tibia, heights, -1000.0).max()
+    codes[(heights > top) & (heights < low) & (ndimage.binary_dilation(femur, iterations=4))] = CHANNEL[BoneName.TIBIA]
+    chains = link_blocks(measure_pieces(0, codes, volume.affine))
+    monkeypatch.setattr(guide_names, "parted_chains", lambda volumes, progress: ([codes], chains))
+    guide = guide_of(volume, said)
+    mended = guide_names.mended_guides([volume], [guide], BONES, "SPL", (STEP,) * 3)[0]
+    cap = guide_of(volume, np.where(femur & (heights < low + 12.0), 1, 0).astype(np.uint8)).classes > 0
+    assert cap.sum() > 50
+    assert ((mended.classes[cap] == CHANNEL[BoneName.FEMUR]).mean() > 0.9) == better
 
 
 def piece(block: int, number: int, heights: tuple[float, float], xy: tuple[float, float], area: float) -> Piece:
