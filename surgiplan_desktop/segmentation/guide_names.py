@@ -72,8 +72,8 @@ def mended_guides(
     except InputDataError:
         return list(guides)
     said = [carried_over(guide.classes, guide.grid, item.grid) for guide, item in zip(guides, seen, strict=True)]
-    votes = {id(chain): _votes(chain, pieces, said, bones) for chain in chains}
-    names = names_by_both(chains, list(votes.values()), _touching(chains, pieces, list(votes.values()), seen))
+    votes = [_votes(chain, pieces, said, bones) for chain in chains]
+    names = names_by_both(chains, votes, _touching(chains, pieces, votes, seen))
     if not names.legs:
         return list(guides)
     channel_of = {name: channel for channel, name in sorted(bones.names.items(), reverse=True)}
@@ -84,7 +84,7 @@ def mended_guides(
             for piece in chain.pieces:
                 tables[piece.block][piece.number] = channel_of.get(name, 0)
     for chain in names.others:
-        _name_rest(chain, pieces, tables, votes[id(chain)], channel_of, other)
+        _name_rest(chain, pieces, tables, _votes(chain, pieces, said, bones), channel_of, other)
     # what is left is a sliver of a bone at the edge of the scan: too short to be kept, and no part of its neighbour
     short = [channel_of[name] for leg in names.legs for name in leg.too_short if name in channel_of]
     for table in tables if short and other else ():
@@ -117,7 +117,8 @@ def _part_as_said(
         if area < _GROWN_TOGETHER_MM2 or first == second or not {first, second} <= {*bones.names}:
             continue
         masks = codes == one, codes == two
-        if all((said[mask] == channel).mean() >= _SURE_SHARE for mask, channel in zip(masks, (first, second), strict=True)):
+        votes = [said[mask & (said > 0)] for mask in masks]
+        if all(len(some) and (some == name).mean() >= _SURE_SHARE for some, name in zip(votes, (first, second), strict=True)):
             here = (masks[0] | masks[1]) & ((said == first) | (said == second))
             named[here] = said[here]
 

@@ -14,7 +14,7 @@ from surgiplan_desktop.segmentation import guide_names
 from surgiplan_desktop.segmentation.leg_networks import Guide
 from surgiplan_desktop.segmentation.network_grid import network_grid, seen_by_network
 from surgiplan_desktop.segmentation.pieces import Piece, link_blocks, measure_pieces
-from tests.segmentation.said import BONES, CHANNEL, classes_of
+from tests.segmentation.said import BONES, CHANNEL, OTHER, classes_of
 from tests.segmentation.toy_leg import STEP, grid, slab, toy_leg
 
 
@@ -99,3 +99,16 @@ def test_a_fibula_is_not_linked_to_a_tibia() -> None:
     upper = piece(0, 1, (-520.0, -460.0), (30.0, 20.0), 120.0)
     lower = piece(1, 1, (-820.0, -740.0), (0.0, 0.0), 900.0)
     assert len(link_blocks([upper, lower])) == 2
+
+
+def test_pieces_of_one_name_where_no_such_bone_can_be_are_another_bone(monkeypatch: pytest.MonkeyPatch) -> None:
+    leg = toy_leg()
+    z, y, x = grid()
+    codes = classes_of(leg.bones).astype(np.int32)
+    stray = np.broadcast_to((x > 36.0) & (np.abs(y) < 20.0) & (z > 50.0) & (z < 120.0), codes.shape)
+    codes[stray] = np.where(np.broadcast_to(z, codes.shape)[stray] < 85.0, 10, 11)
+    chains = link_blocks(measure_pieces(0, codes, leg.volume.affine))
+    monkeypatch.setattr(guide_names, "parted_chains", lambda volumes, progress: ([codes], chains))
+    guide = guide_of(leg.volume, np.where(stray, CHANNEL[BoneName.HIP], classes_of(leg.bones)).astype(np.uint8))
+    mended = guide_names.mended_guides([leg.volume], [guide], BONES, "SPL", (STEP,) * 3)[0]
+    assert (mended.classes[guide.classes == CHANNEL[BoneName.HIP]] == OTHER).mean() > 0.8
