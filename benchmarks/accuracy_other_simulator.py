@@ -3,7 +3,7 @@
     python benchmarks/accuracy_other_simulator.py [--data FOLDER] [--seeds 1 3 5] [--ways model threshold] [--keep FOLDER]
         [--results FILE.jsonl]
 
-Scan ``seed`` is of kind ``seed // 2``: statistical knees, or drawn legs of seeds that nothing else uses, scaled and bent anew, in
+Scan ``seed`` is of kind ``seed // 2`` (from 20 on anew): statistical knees, or drawn legs of seeds that nothing else uses, scaled and bent anew, in
 scans by ``other_simulator.py``. Even seeds are to look at and to choose rules on, odd ones to report. Each is written as DICOM,
 imported, and its bones are found with the model and without; which of the two the program proposes by itself is noted. A row
 holds Dice by bone, the share under another bone's name and of the other side, what was labelled far from any bone (ml), ASSD and
@@ -59,7 +59,7 @@ def run(scan: Scan, ways: list[str], keep: Path | None, seed: int) -> list[dict[
             for way in ways:
                 row = {
                     "seed": seed,
-                    "kind": KINDS[seed // 2].name,
+                    "kind": KINDS[seed // 2 % len(KINDS)].name,
                     "way": way,
                     "proposed": (way == "model") == bool(proposed.model),
                 }

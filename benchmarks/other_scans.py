@@ -65,7 +65,7 @@ class Scan:
 
 def scan_of(seed: int, data: Path) -> Scan:
     """Make the scan of a seed."""
-    kind, random = KINDS[seed // 2], np.random.default_rng([seed, 9])
+    kind, random = KINDS[seed // 2 % len(KINDS)], np.random.default_rng([seed, 9])
     one = statistical_knee(next(data.rglob(FILE)), (7 * seed + 3) % 100, kind.gap_mm, 7100 + seed) if kind.statistical else None
     subject = one or drawn_leg(7100 + seed, kind.gap_mm, kind.flexion_deg)
     if "foot" in kind.look.extras:

@@ -37,6 +37,7 @@ from surgiplan_desktop.segmentation.naming import NamedLeg, name_legs, with_fibu
 from surgiplan_desktop.segmentation.pieces import Chain, link_blocks, measure_pieces
 from surgiplan_desktop.segmentation.separate import separate
 from surgiplan_desktop.segmentation.sides import sides_of_legs
+from surgiplan_desktop.segmentation.vessels import vessels_of
 from surgiplan_desktop.segmentation.wrapping import without_wrapping
 
 METHOD: Final = "threshold"
@@ -45,6 +46,8 @@ VERSION: Final = "5"
 _MARGIN: Final = 3
 #: A region of bone smaller than this is looked at by nobody, mm3.
 _LEAST_REGION_MM3: Final = 600.0
+#: Vessels with contrast medium are told from this volume on, ml.
+_VESSELS_ML: Final = 1.0
 #: What got no name is told from this volume on, mm3, where it lies so far above the end of the legs' shanks (mm: bones of the
 #: foot have none) and is no board, whose sections are wider than deep by more than this.
 _UNNAMED_MM3: Final = 15000.0
@@ -77,6 +80,7 @@ class _Block:
     volume: Volume
     pieces: IntArray
     hu: FloatImage
+    vessels_mm3: float
 
 
 def find_bones(volumes: Sequence[Volume], *, expected: Side | None = None, progress: Progress = SILENT) -> BoneLabelling:
@@ -114,6 +118,9 @@ def find_bones(volumes: Sequence[Volume], *, expected: Side | None = None, progr
         blocks.append(_take_apart(bare, part))
     if not any(block.pieces.any() for block in blocks):
         raise InputDataError("no_bone_found", threshold_hu=LOW_HU)
+    vessels_ml = sum(block.vessels_mm3 for block in blocks) / 1000.0
+    if vessels_ml >= _VESSELS_ML:
+        findings.append(Finding("vessels_left_out", "note", (("ml", round(vessels_ml, 1)),)))
     progress.step(0.8, 1.0, "naming_bones")
     blocks, legs, chains, up, notes = _named(blocks)
     if not legs:
@@ -198,7 +205,9 @@ def _take_apart(volume: Volume, progress: Progress) -> _Block:
         here[parted > 0] = parted[parted > 0] + offset
         offset += int(parted.max())
         progress.step(3, 4, "separating_bones")
-    return _Block(volume, pieces, hu)
+    vessels = vessels_of(pieces, hu, spacing)
+    pieces[vessels] = 0
+    return _Block(volume, pieces, hu, float(np.count_nonzero(vessels) * np.prod(spacing)))
 
 
 def _long_axis(affine: Affine) -> int:

@@ -17,6 +17,7 @@ from scipy import ndimage
 
 from surgiplan_desktop.base.arrays import BoolArray, FloatArray
 from surgiplan_desktop.model.study import Finding
+from surgiplan_desktop.segmentation.vessels import VESSEL_MM, VESSEL_MM2, is_even
 
 Values = NDArray[np.float32]
 Bytes = NDArray[np.uint8]
@@ -47,14 +48,10 @@ _SKIN_HU: Final = -300.0
 _EDGE_MM: Final = 4.0
 #: How far from bones oddities matter, mm.
 _NEAR_MM: Final = 45.0
-#: Contrast medium in a vessel: range, least length along the leg, greatest section; HU, mm, mm2.
+#: Contrast medium in a vessel: range, HU.
 _VESSEL_HU: Final = (150.0, 650.0)
-_VESSEL_MM: Final = 25.0
-_VESSEL_MM2: Final = 220.0
-#: Contrast medium is even, bone is not: inside (or all over where too thin for an inside) values spread less than this, 10th to
-#: 90th percentile, and the brightest tenth lies below that, HU.
-_VESSEL_SPREAD_HU: Final = 130.0
-_VESSEL_BRIGHTEST_HU: Final = 550.0
+#: A network may call a part of a vessel a bone of the leg: what is so to less than this share is none.
+_LEAST_BONE_SHARE: Final = 0.25
 #: A growth plate is at most so thick along the limb, mm, and so much darker than the bone on both sides, HU.
 _PLATE_MM: Final = 9.0
 _PLATE_HU: Final = 110.0
@@ -200,31 +197,24 @@ def _dark_sheet(hu: Values, mine: BoolArray, step: float) -> float:
 
 
 def _vessels(hu: Values, near: BoolArray, legs: BoolArray, step: float) -> float:
-    """Voxels of long thin bright even things that touch no bone of the leg: contrast medium, whatever it is called."""
+    """Voxels of long thin bright even things that are no bone of the leg: contrast medium, whatever it is called."""
     steady = ndimage.gaussian_filter(hu, 0.6)
     pieces, count = ndimage.label((steady > _VESSEL_HU[0]) & near, np.ones((3, 3, 3)))
     if not count:
         return 0.0
     sizes = np.bincount(pieces.ravel(), minlength=count + 1)
     dense = np.bincount(pieces.ravel(), steady.ravel() > _VESSEL_HU[1], minlength=count + 1)
-    touching = np.zeros(count + 1, dtype=np.bool_)
-    touching[pieces[legs]] = True
+    of_legs = np.bincount(pieces[legs], minlength=count + 1)
     total = 0.0
     for number, box in enumerate(ndimage.find_objects(pieces), start=1):
         longest = max(part.stop - part.start for part in box) * step
-        thin = sizes[number] * step**3 / longest <= _VESSEL_MM2
-        if touching[number] or not thin or longest < _VESSEL_MM or dense[number] >= 0.2 * sizes[number]:
+        thin = sizes[number] * step**3 / longest <= VESSEL_MM2
+        is_bone = of_legs[number] >= _LEAST_BONE_SHARE * sizes[number]
+        if is_bone or not thin or longest < VESSEL_MM or dense[number] >= 0.2 * sizes[number]:
             continue
-        if _is_even(steady[box], pieces[box] == number):
+        if is_even(steady[box], pieces[box] == number):
             total += float(sizes[number])
     return total
-
-
-def _is_even(values: Values, mine: BoolArray) -> bool:
-    """Tell whether a thing is as bright inside as everywhere in it: a bone is a shell round marrow."""
-    inner = np.asarray(ndimage.binary_erosion(mine))
-    low, high = np.quantile(values[inner if inner.any() else mine], (0.1, 0.9))
-    return bool(high - low < _VESSEL_SPREAD_HU and high < _VESSEL_BRIGHTEST_HU)
 
 
 def _unsure(entropy: Bytes, chance: Bytes, legs: BoolArray, away: FloatArray) -> float:

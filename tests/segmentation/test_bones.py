@@ -111,6 +111,16 @@ def test_plaster_round_the_leg_is_no_bone_and_told() -> None:
         assert dice(found, Side.RIGHT, name, truth) > 0.9, name
 
 
+def test_a_bright_vessel_beside_the_thigh_bone_does_not_make_it_a_shank() -> None:
+    leg = toy_leg(without=(A,))
+    z, y, x = grid()
+    vessel = np.broadcast_to(((x - 26.0) ** 2 + (y - 38.0) ** 2 < 5.0**2) & (z > 150.0), leg.volume.shape)
+    found = find_bones([Volume(np.where(vessel, 350, leg.volume.array).astype(np.int16), leg.volume.affine)])
+    assert names(found) == {f"right_{name}" for name in (F, T, P, B)}
+    assert codes(found) == ["vessels_left_out"]
+    assert not found.labels[0].array[vessel].any()
+
+
 def test_blocks_give_one_bone_one_name() -> None:
     leg = toy_leg(Side.LEFT)
     blocks = [slab(leg.volume, 150, 330), slab(leg.volume, 60, 140), slab(leg.volume, -45, 50)]
