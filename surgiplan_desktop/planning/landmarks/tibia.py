@@ -123,14 +123,16 @@ def find_tibia(side: Side, tibia: Bone, fibula: Bone | None = None, *, progress:
     else:
         beside = bone_surface(fibula)
         find_fibula(found, beside, surface, axes.up, -axes.lateral)
-    damage = [] if top is None else plateau_damage(surface, top, found)
+    artificial = tibia_artificial(surface, axes.up, cut_top=cut_top, plateau_mm2=_PLATEAU_AREA_MM2)
+    # of a plateau that is no bone's no side needs to be told apart
+    damage = [] if top is None or artificial else plateau_damage(surface, top, found)
     damage += [] if width is None else malleoli_damage(found, surface, beside, width)
     mark_doubted(found, damage)
     judge(found, findings, side, BoneName.TIBIA, surface, own)
     if beside is not None:
         judge(found, findings, side, BoneName.FIBULA, beside, own)
     findings += damage + tibia_doubts(found, surface, own, width)
-    findings += tibia_artificial(surface, axes.up, cut_top=cut_top, plateau_mm2=_PLATEAU_AREA_MM2)
+    findings += artificial
     progress.step(4, 4, "landmarks_tibia")
     return Landmarks(
         side,
