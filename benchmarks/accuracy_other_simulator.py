@@ -3,11 +3,12 @@
     python benchmarks/accuracy_other_simulator.py [--data FOLDER] [--seeds 1 3 5] [--ways model threshold] [--keep FOLDER]
         [--results FILE.jsonl]
 
-Scan ``seed`` is of kind ``seed // 2`` (from 20 on anew): statistical knees, or drawn legs of seeds that nothing else uses, scaled and bent anew, in
-scans by ``other_simulator.py``. Even seeds are to look at and to choose rules on, odd ones to report. Each is written as DICOM,
-imported, and its bones are found with the model and without; which of the two the program proposes by itself is noted. A row
-holds Dice by bone, the share under another bone's name and of the other side, what was labelled far from any bone (ml), ASSD and
-HD95 of the final surfaces (mm; scans of one block), what is odd, and the findings. Rows that are there already are not run again.
+Scan ``seed`` is of kind ``seed // 2`` (from 20 on anew): statistical knees, or drawn legs of seeds that nothing else uses,
+scaled and bent anew, in scans by ``other_simulator.py``. Even seeds are to look at and to choose rules on, odd ones to report.
+Each is written as DICOM, imported, and its bones are found with the model and without; which of the two the program proposes by
+itself is noted. A row holds Dice by bone, the share under another bone's name and of the other side, what was labelled far from
+any bone (ml), ASSD and HD95 of the final surfaces (mm; scans of one block), what is odd, and the findings. Rows that are there
+already are not run again.
 """
 
 from __future__ import annotations

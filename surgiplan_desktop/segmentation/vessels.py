@@ -40,8 +40,6 @@ def vessels_of(pieces: IntArray, hu: FloatImage, spacing_mm: FloatArray) -> Bool
     """
     result: BoolArray = np.zeros(pieces.shape, dtype=np.bool_)
     for number, box in enumerate(ndimage.find_objects(pieces), start=1):
-        if box is None:
-            continue
         longest = max((part.stop - part.start) * step for part, step in zip(box, spacing_mm.tolist(), strict=True))
         mine = pieces[box] == number
         volume = float(np.count_nonzero(mine) * np.prod(spacing_mm))
