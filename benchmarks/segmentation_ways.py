@@ -4,8 +4,9 @@
 
 Legs of seeds that no training uses are scanned: the knee (150 mm, pixels of 1 mm) with a joint gap of 3.5 and of 1 mm, with the
 noise of the kernel, 60 HU, and with slices of 2.5 mm; the whole leg with voxels of 1.5 mm; hip, knee and ankle as three blocks
-of 1 to 2 mm; of each kind with the narrow joint and the noise together. Each is segmented both ways. A row is, per bone, Dice of the labels and, of one block, ASSD and HD95 of the final
-surface (mm), the share of bone under another bone's name, and findings. Rows that are there already are not run again.
+of 1 to 2 mm; of each kind with the narrow joint and the noise together. Each is segmented both ways. A row is, per bone, Dice of
+the labels and, of one block, ASSD and HD95 of the final surface (mm), the share of bone under another bone's name, and findings.
+Rows that are there already are not run again.
 """
 
 from __future__ import annotations

@@ -29,6 +29,8 @@ from surgiplan_desktop.segmentation.pieces import Chain
 
 #: Share of a piece's voxels that the coarse network must call by one name, and how near a bone of that name must be.
 _SURE_SHARE: Final = 0.6
+#: Where it saw less of a piece than this share as bone at all, it is no witness.
+_SEEN_SHARE: Final = 0.1
 _TOUCH_VOXELS: Final = 3
 #: Bones that share this much of a face are grown together, mm2.
 _GROWN_TOGETHER_MM2: Final = 60.0
@@ -144,13 +146,28 @@ def _name_rest(
     other: int,
 ) -> None:
     """Name a piece that shape gave to no bone: by the coarse network where it touches a bone of that name, as a wing of the
-    hip bone or the head of a fibula does that were parted from their bone; else a bone that is none of the leg's.
+    hip bone or the head of a fibula does that were parted from their bone; where the network saw next to nothing of it, as the
+    bone that it shares most with; else a bone that is none of the leg's.
     """
     name, share = first_choice(votes)
     channel = other if name is None or share < _SURE_SHARE else channel_of.get(name, other)
     for piece in chain.pieces:
         codes, table = pieces[piece.block], tables[piece.block]
-        table[piece.number] = channel if channel != other and _touches(codes, piece.number, table == channel) else other
+        if channel != other and _touches(codes, piece.number, table == channel):
+            table[piece.number] = channel
+        else:
+            table[piece.number] = (_most_shared(codes, piece.number, table) if votes == {None: 1.0} else 0) or other
+
+
+def _most_shared(codes: IntArray, number: int, table: NDArray[np.uint8]) -> int:
+    """Channel of the bone whose voxels lie most around a piece; 0 where there is none."""
+    box = ndimage.find_objects((codes == number).astype(np.uint8))[0]
+    wider = tuple(slice(max(0, part.start - 1), min(size, part.stop + 1)) for part, size in zip(box, codes.shape, strict=True))
+    here = codes[wider]
+    around = ndimage.binary_dilation(here == number) & (here != number)
+    count = np.bincount(table[here[around]], minlength=256)
+    count[0] = 0
+    return int(count.argmax())
 
 
 def _touches(codes: IntArray, number: int, named: NDArray[np.bool_]) -> bool:
@@ -170,7 +187,7 @@ def _touching(
 ) -> list[tuple[int, int]]:
     """Pairs of chains that touch and that the coarse network calls by one name: a bone whose thin shell made it look like two."""
     at = {(piece.block, piece.number): place for place, chain in enumerate(chains) for piece in chain.pieces}
-    said = [name if share >= _SURE_SHARE else None for name, share in map(first_choice, votes)]
+    said = [name if share > 0.5 else None for name, share in map(first_choice, votes)]
     pairs = set()
     for block, (codes, item) in enumerate(zip(pieces, seen, strict=True)):
         for (first, second), area in contacts_of(codes, item.grid.spacing_mm).items():
@@ -192,5 +209,6 @@ def _votes(chain: Chain, pieces: Sequence[IntArray], said: Sequence[NDArray[np.u
                 name = bones.names.get(channel)
                 votes[name] = votes.get(name, 0.0) + float(count[channel])
         total = sum(votes.values())
-        shares.append(({name: value / total for name, value in votes.items()} if total else {None: 1.0}, piece.volume_mm3))
+        seen = total > 0 and total >= _SEEN_SHARE * len(classes)
+        shares.append(({name: value / total for name, value in votes.items()} if seen else {None: 1.0}, piece.volume_mm3))
     return together(shares)
