@@ -331,11 +331,11 @@ def _add_leg(graph: dict[Key, Node], case: Case, side: Side) -> None:
     found: list[Key] = []
     if femur is not None:
         found.append(("found", side, BoneName.FEMUR))
-        graph[found[-1]] = Node("find_femur", 9, find_femur, (side,), (bone_key(femur),), "thread")
+        graph[found[-1]] = Node("find_femur", 10, find_femur, (side,), (bone_key(femur),), "thread")
     if tibia is not None:
         needs: tuple[Key, ...] = (bone_key(tibia),) if fibula is None else (bone_key(tibia), bone_key(fibula))
         found.append(("found", side, BoneName.TIBIA))
-        graph[found[-1]] = Node("find_tibia", 14, find_tibia, (side,), needs, "thread")
+        graph[found[-1]] = Node("find_tibia", 15, find_tibia, (side,), needs, "thread")
     patella = BoneId(side, BoneName.PATELLA)
     if patella in case.bones:
         neighbours = tuple(("found", side, name) for name in (BoneName.FEMUR, BoneName.TIBIA))
