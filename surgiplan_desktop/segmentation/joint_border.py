@@ -1,8 +1,9 @@
 """Where one bone ends and its neighbour begins, on the voxels of the scan: along the dark line of the joint.
 
 A network on voxels of 1.5 mm names a facet of the tibiofibular joint as this bone or that: its border wanders by a voxel or two.
-What is surely one bone and surely the other floods the doubtful band between, dense voxels first (marker-controlled watershed;
-Beucher and Meyer 1993), and both meet in the gap, which is darker than the plates beside it though narrower than a voxel.
+What is surely one bone and surely the other floods the doubtful band between, the gap last (marker-controlled watershed; Beucher
+and Meyer 1993). The gap is a sheet darker than the plates to both sides of it, though narrower than a voxel; marrow may be darker
+still, but is no sheet. Where no gap is to be seen, both floods meet half way, where the network drew the border.
 """
 
 from __future__ import annotations
@@ -21,9 +22,12 @@ _NEAR_MM: Final = 4.0
 #: What lies deeper than this on its own side of the named border is sure; what lies within the other is in doubt, mm.
 _SURE_MM: Final = 3.5
 _DOUBT_MM: Final = 6.0
-#: Against noise, mm; denser than this is dense, HU.
+#: Against noise, mm.
 _NOISE_MM: Final = 0.7
-_DENSE_HU: Final = 1200.0
+#: A gap is narrower than this, mm; by how much it must be darker than its banks to be seen, and beyond what it is dark, HU.
+_GAP_MM: Final = 4.0
+_LEAST_DARK_HU: Final = 60.0
+_DARK_HU: Final = 1200.0
 
 
 def along_dark_line(
@@ -61,6 +65,9 @@ def _flooded(
     both = mine | theirs
     dense = ndimage.gaussian_filter(hu.astype(np.float32), np.minimum(_NOISE_MM / spacing_mm, 1.0))
     sure = np.where(mine & (from_theirs > _SURE_MM), 1, np.where(theirs & (from_mine > _SURE_MM), 2, 0))
-    side = flooded(-np.clip(dense, 0.0, _DENSE_HU), both, sure)
+    # a sheet that is darker than what lies to both sides of it: the gap, not the marrow, which may be darker still
+    size = [max(3, 2 * round(0.5 * _GAP_MM / step) + 1) for step in spacing_mm.tolist()]
+    darker = ndimage.grey_closing(dense, size=size) - dense
+    side = flooded(np.clip(darker, _LEAST_DARK_HU, _DARK_HU) - _DARK_HU, both, sure)
     doubtful = (side > 0) & (from_mine <= _DOUBT_MM) & (from_theirs <= _DOUBT_MM)
     return np.where(doubtful, side == 1, mine), np.where(doubtful, side == 2, theirs)

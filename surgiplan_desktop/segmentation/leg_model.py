@@ -45,7 +45,7 @@ from surgiplan_desktop.segmentation.tiles import Network
 from surgiplan_desktop.segmentation.wrapping import without_wrapping
 
 #: Version of what is done with the networks' answers.
-VERSION: Final = "5"
+VERSION: Final = "6"
 #: Where a body's proximal and distal end are exchanged.
 _ON_ITS_HEAD: Final = Affine(np.diag([1.0, 1.0, -1.0, 1.0]))
 _MIB: Final = 1 << 20

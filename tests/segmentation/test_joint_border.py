@@ -45,3 +45,23 @@ def test_bones_that_lie_apart_stay_as_they_are() -> None:
         bone, rest = along_dark_line(one, other, hu, SPACING)
         assert np.array_equal(bone, one)
         assert np.array_equal(rest, other)
+
+
+@pytest.mark.parametrize("noise_hu", [0.0, 60.0])
+def test_a_small_bone_with_dark_marrow_does_not_lose_its_shell_to_its_neighbour(noise_hu: float) -> None:
+    """The head of a fibula beside a tibia: its marrow is darker than the gap, and at one place both touch."""
+    k, j, i = np.indices((30, 44, 44)).astype(np.float64)
+    away = np.hypot(j - 30.0, i - 22.0) - 7.0
+    gap = 21.5 + 0.012 * (i - 22.0) ** 2
+    small, large = away < 0.0, j < gap
+    shell = np.maximum(0.5 * np.exp(-0.5 * ((away + 1.0) / 0.7) ** 2), np.exp(-0.5 * ((j - gap + 1.0) / 0.7) ** 2))
+    hu = 40.0 + 760.0 * shell + np.where(large, 260.0, 0.0) + np.where(small & (away < -2.5), -60.0, 0.0)
+    hu = np.where(~small & ~large & (away < 2.5) & (k < 8.0) & (np.abs(i - 22.0) < 3.0), 300.0, hu)
+    hu = hu + np.random.default_rng(5).normal(0.0, noise_hu, hu.shape)
+    # between the bones bone is named too, and the near side of the small one by the large one's name
+    union = small | large | ((j < 26.0) & (np.abs(i - 22.0) < 6.0))
+    named = union & (j > 26.5 - 0.2 * np.abs(i - 22.0)) & (away < 1.0)
+    bone, _ = along_dark_line(named, union & ~named, hu.astype(np.float32), np.ones(3))
+    before, after = (float((small & ~item).sum() / small.sum()) for item in (named, bone))
+    assert before > 0.1
+    assert after < 0.06
