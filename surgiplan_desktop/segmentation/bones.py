@@ -41,7 +41,7 @@ from surgiplan_desktop.segmentation.vessels import vessels_of
 from surgiplan_desktop.segmentation.wrapping import without_wrapping
 
 METHOD: Final = "threshold"
-VERSION: Final = "5"
+VERSION: Final = "6"
 #: Largest regions of one block are taken apart one by one with this margin, voxels.
 _MARGIN: Final = 3
 #: A region of bone smaller than this is looked at by nobody, mm3.

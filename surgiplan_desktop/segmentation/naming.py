@@ -31,6 +31,10 @@ _OVERLAP_MM: Final = 10.0
 #: A shaft is thinner than this, mm2, and its sections on both sides of what was lost differ by less than this factor.
 _SHAFT_MM2: Final = 900.0
 _LIKE_SECTION: Final = 2.0
+#: No hip bone is longer, mm.
+_LONGEST_HIP_MM: Final = 320.0
+#: Lower end of a femur above the upper end of its tibia, mm: spines and condyles overlap, more so where the joint is narrow.
+_KNEE_MM: Final = (-45.0, 40.0)
 #: The other leg lies this far aside, mm; its bones share so much of their heights and are at least so large, as shares.
 _LEGS_MM: Final = (60.0, 400.0)
 _SAME_HEIGHTS: Final = 0.5
@@ -173,7 +177,7 @@ def _best(chains: Sequence[Chain], likeness: Callable[[Chain], float]) -> Chain 
 
 def _like_femur(chain: Chain, tibia: Chain) -> float:
     """Stands on the plateau: lower end close above the tibia's upper end, right over it; the largest such bone."""
-    if tibia.high_cut or not -30.0 <= chain.low - tibia.high <= 40.0 or chain.high < tibia.high:
+    if tibia.high_cut or not _KNEE_MM[0] <= chain.low - tibia.high <= _KNEE_MM[1] or chain.high < tibia.high:
         return 0.0
     apart = np.linalg.norm(chain.centre(chain.low, chain.low + 25.0) - tibia.centre(tibia.high - 25.0, tibia.high))
     return chain.volume_mm3 if apart <= 45.0 and chain.volume_mm3 >= 3000.0 else 0.0
@@ -192,6 +196,7 @@ def _like_hip(femur: Chain, _: Chain, chain: Chain) -> float:
     """Surrounds or covers the upper end of a femur that the scan does not cut."""
     if (
         femur.high_cut
+        or chain.length > _LONGEST_HIP_MM
         or chain.low_cut
         or chain.volume_mm3 < 12000.0
         or chain.low > femur.high + 5.0

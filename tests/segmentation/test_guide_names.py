@@ -12,6 +12,7 @@ from surgiplan_desktop.model.anatomy import BoneName
 from surgiplan_desktop.model.images import Volume
 from surgiplan_desktop.segmentation import guide_names
 from surgiplan_desktop.segmentation.leg_networks import Guide
+from surgiplan_desktop.segmentation.naming import name_legs
 from surgiplan_desktop.segmentation.network_grid import network_grid, seen_by_network
 from surgiplan_desktop.segmentation.pieces import Piece, link_blocks, measure_pieces
 from tests.segmentation.said import BONES, CHANNEL, OTHER, classes_of
@@ -134,3 +135,16 @@ def test_pieces_of_one_name_where_no_such_bone_can_be_are_another_bone(monkeypat
     guide = guide_of(leg.volume, np.where(stray, CHANNEL[BoneName.HIP], classes_of(leg.bones)).astype(np.uint8))
     mended = guide_names.mended_guides([leg.volume], [guide], BONES, "SPL", (STEP,) * 3)[0]
     assert (mended.classes[guide.classes == CHANNEL[BoneName.HIP]] == OTHER).mean() > 0.8
+
+
+def test_a_thigh_bone_whose_condyles_reach_below_the_spines_is_no_hip_bone() -> None:
+    """A slab of one condyle, parted at a narrow joint, stands on the tibia as well; the femur is the long bone."""
+
+    def bone(number: int, heights: tuple[float, float], x: float, area: float) -> Piece:
+        return replace(piece(0, number, heights, (x, 0.0), area), low_cut=False, high_cut=False, side_cut=False)
+
+    tibia, fibula = bone(1, (0.0, 400.0), 0.0, 900.0), bone(2, (-12.0, 388.0), -30.0, 120.0)
+    slab, femur = bone(3, (398.0, 432.0), 15.0, 640.0), bone(4, (367.0, 820.0), 0.0, 1300.0)
+    leg = name_legs(link_blocks([tibia, fibula, slab, femur]))[0]
+    assert [item.number for item in leg.bones[BoneName.FEMUR].pieces] == [4]
+    assert BoneName.HIP not in leg.bones
