@@ -58,6 +58,7 @@ CASES = {
     "whole leg": ScanKind(step_mm=1.5, region=""),
     "whole leg, joint 1 mm": ScanKind(step_mm=1.5, narrowing_mm=2.5, region=""),
     "whole leg, noise 60 HU": ScanKind(step_mm=1.5, noise_hu=60.0, region=""),
+    "whole leg 1 mm, both": ScanKind(narrowing_mm=2.5, noise_hu=60.0, region=""),
     "whole leg, both": ScanKind(step_mm=1.5, narrowing_mm=2.5, noise_hu=60.0, region=""),
     "three blocks": ScanKind(step_mm=2.0, region="", blocks=3),
     "three blocks 1.5 mm": ScanKind(step_mm=1.5, region="", blocks=3),
