@@ -121,8 +121,12 @@ def _part_as_said(
         masks = codes == one, codes == two
         votes = [said[mask & (said > 0)] for mask in masks]
         if all(len(some) and (some == name).mean() >= _SURE_SHARE for some, name in zip(votes, (first, second), strict=True)):
-            here = (masks[0] | masks[1]) & ((said == first) | (said == second))
-            named[here] = said[here]
+            for piece, beyond, name in ((masks[0], masks[1], second), (masks[1], masks[0], first)):
+                # only what goes on from the other bone: far from the joint a wrong name is a wrong name
+                parts, count = ndimage.label(beyond | (piece & (said == name)))
+                joined = np.zeros(count + 1, dtype=np.bool_)
+                joined[np.unique(parts[beyond])] = True
+                named[piece & joined[parts]] = name
 
 
 def _hollows_named(named: NDArray[np.uint8], guide: Guide, bones: PackBones) -> NDArray[np.uint8]:

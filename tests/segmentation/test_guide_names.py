@@ -60,6 +60,8 @@ def test_bones_grown_together_are_parted_where_the_coarse_network_parts_them(
     low = heights[femur].min()
     codes = classes_of(leg.bones).astype(np.int32)
     said = np.where(femur & (heights > low + lost_above_mm), CHANNEL[BoneName.TIBIA], codes).astype(np.uint8)
+    far = tibia & (heights < heights[tibia].min() + 30.0)
+    said[far] = CHANNEL[BoneName.FEMUR]
     codes[femur & (heights < low + 15.0)] = CHANNEL[BoneName.TIBIA]
     top = np.where(tibia, heights, -1000.0).max()
     codes[(heights > top) & (heights < low) & (ndimage.binary_dilation(femur, iterations=4))] = CHANNEL[BoneName.TIBIA]
@@ -70,6 +72,8 @@ def test_bones_grown_together_are_parted_where_the_coarse_network_parts_them(
     cap = guide_of(volume, np.where(femur & (heights < low + 12.0), 1, 0).astype(np.uint8)).classes > 0
     assert cap.sum() > 50
     assert ((mended.classes[cap] == CHANNEL[BoneName.FEMUR]).mean() > 0.9) == better
+    end = guide_of(volume, far.astype(np.uint8)).classes > 0
+    assert (mended.classes[end] == CHANNEL[BoneName.TIBIA]).mean() > 0.9
 
 
 @pytest.mark.parametrize("seen_percent", [0, 3])
