@@ -32,8 +32,8 @@ _SURE_SHARE: Final = 0.6
 #: Where it saw less of a piece than this share as bone at all, it is no witness.
 _SEEN_SHARE: Final = 0.1
 _TOUCH_VOXELS: Final = 3
-#: Bones that share this much of a face are grown together, mm2.
-_GROWN_TOGETHER_MM2: Final = 60.0
+#: Bones that share this much of a face are grown together, mm2: a knee that is seen leaves 120 and less, else 380 and more.
+_GROWN_TOGETHER_MM2: Final = 250.0
 #: How far from named bone a voxel that only the coarse network calls bone may lie to be part of it.
 _HOLLOW_MM: Final = 15.0
 

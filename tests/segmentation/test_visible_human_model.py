@@ -42,7 +42,7 @@ def legs(data_folder: Callable[[str], Path]) -> tuple[Volume, ModelLabelling]:
 
 #: Known to fail with leg-ct 1.1.0 (docs/accuracy.md): of what lies 3 mm deep, more than 0.5 % of the left tibia is called
 #: fibula. Strict: a pack or a rule that mends it must take the mark away.
-FALLS_SHORT = pytest.mark.xfail(reason="leg-ct 1.1.0 falls short beside the tibiofibular joint", strict=True)
+FALLS_SHORT = pytest.mark.xfail(reason="leg-ct falls short beside the tibiofibular joint", strict=True)
 
 
 @pytest.mark.parametrize(
