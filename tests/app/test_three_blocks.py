@@ -22,7 +22,7 @@ from surgiplan_desktop.model.images import Volume
 from surgiplan_desktop.phantom.ct import simulate
 from surgiplan_desktop.planning import graph
 from surgiplan_desktop.planning.axes import leg_frames
-from surgiplan_desktop.planning.records import Measures
+from surgiplan_desktop.planning.records import Landmarks, Measures
 from surgiplan_desktop.planning.scan_quality import ScanQuality
 from tests.phantom.legs import built
 
@@ -85,15 +85,23 @@ def opened(user_folder: Path) -> Iterator[Callable[[Path], Session]]:
     services.close()
 
 
+def told(landmarks: Landmarks) -> set[tuple[str, object]]:
+    """Code and landmark of every doubt."""
+    return {(item.code, dict(item.parameters).get("landmark")) for item in landmarks.findings}
+
+
 def test_three_blocks_are_one_leg(blocks: Path, opened: Callable[[Path], Session]) -> None:
     session = opened(blocks)
     truth = built("varus").truth_measures
     measures: Measures
     quality: ScanQuality
     measures, quality = session.require(graph.measures_key(Side.RIGHT), graph.leg_quality_key(Side.RIGHT))
+    # in slices of 2 mm without AI the rear of the lateral condyle is lost: told, and what hangs on it counts as estimated
+    landmarks = session.require(graph.landmarks_key(Side.RIGHT))[0]
+    assert ("doubt_contact_edge", "lateral_posterior_condyle") in told(landmarks)
     for name in ("hka_deviation", "mldfa", "mpta"):
         item = measures.items[name]
-        assert item.status == "ok"
+        assert item.status == "estimated", name
         assert item.value == pytest.approx(truth[name], abs=WITHIN_DEG), name
         assert item.plus_minus == 1.0
     assert (quality.joints.hip, quality.joints.knee, quality.joints.ankle) == ((0,), (1,), (2,))
@@ -122,7 +130,8 @@ def test_without_the_ankle_the_femur_is_still_measured(blocks: Path, opened: Cal
         assert (data[name]["value"], data[name]["status"]) == (None, "not_measurable"), name
         assert data[name]["reason"].startswith("No block of the scan shows the ankle")
     mldfa = data["mldfa"]
-    assert mldfa["status"] == "ok"
+    assert ("doubt_contact_edge", "lateral_posterior_condyle") in told(landmarks)
+    assert mldfa["status"] == "estimated"
     assert mldfa["value"] == pytest.approx(built("varus").truth_measures["mldfa"], abs=WITHIN_DEG)
     quality = session.require(graph.leg_quality_key(Side.RIGHT))[0]
     missing = next(check for check in quality.checks if check.id == "scan_joint_missing")
