@@ -66,7 +66,7 @@ def _flooded(
     dense = ndimage.gaussian_filter(hu.astype(np.float32), np.minimum(_NOISE_MM / spacing_mm, 1.0))
     sure = np.where(mine & (from_theirs > _SURE_MM), 1, np.where(theirs & (from_mine > _SURE_MM), 2, 0))
     # a sheet that is darker than what lies to both sides of it: the gap, not the marrow, which may be darker still
-    size = [max(3, 2 * round(0.5 * _GAP_MM / step) + 1) for step in spacing_mm.tolist()]
+    size = tuple(max(3, 2 * round(0.5 * _GAP_MM / step) + 1) for step in spacing_mm.tolist())
     darker = ndimage.grey_closing(dense, size=size) - dense
     side = flooded(np.clip(darker, _LEAST_DARK_HU, _DARK_HU) - _DARK_HU, both, sure)
     doubtful = (side > 0) & (from_mine <= _DOUBT_MM) & (from_theirs <= _DOUBT_MM)
